@@ -1,0 +1,105 @@
+"""One streamed completion: the request, its text as it comes, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+from openai import AsyncStream, omit
+from openai.types.chat import ChatCompletionChunk
+
+from chat.conversation import Messages
+from chat.errors import BackendBroke
+from chat.json_output import RESPONSE_FORMAT
+from chat.model_server import Model, ModelServer
+from chat.sampling import Sampling
+
+FLUSH_INTERVAL_S = 0.04
+
+
+class Completion:
+    """Iterate over `deltas()` for the text; afterwards the other attributes tell the rest."""
+
+    def __init__(self) -> None:
+        self.finish_reason: str | None = None
+        self.completion_tokens: int | None = None
+        self.ttft_ms: float | None = None
+
+    async def deltas(
+        self,
+        server: ModelServer,
+        model: Model,
+        messages: Messages,
+        sampling: Sampling,
+        *,
+        max_tokens: int,
+        json_mode: bool,
+    ) -> AsyncIterator[str]:
+        """Ask, and yield the text piece by piece. Closing the iterator aborts the request in vLLM.
+
+        Raises `TurnError`s; `BackendBroke` also where the stream ends without a finish reason.
+        """
+        started = time.monotonic()
+        async with server.guarded():
+            stream: AsyncStream[ChatCompletionChunk] = await server.openai.chat.completions.create(
+                model=model.id,
+                messages=messages,
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                max_tokens=max_tokens,
+                seed=omit if sampling.seed is None else sampling.seed,
+                response_format=RESPONSE_FORMAT if json_mode else omit,
+                n=1,
+                stream=True,
+                stream_options={"include_usage": True},
+            )
+            async with stream:
+                async for chunk in stream:
+                    if chunk.usage:
+                        self.completion_tokens = chunk.usage.completion_tokens
+                    # The chunk with the usage has no choices; a delta may be empty or null.
+                    for choice in chunk.choices:
+                        self.finish_reason = choice.finish_reason or self.finish_reason
+                        text = choice.delta.content if choice.delta else None
+                        if text:
+                            self.ttft_ms = self.ttft_ms or (time.monotonic() - started) * 1000
+                            yield text
+        if self.finish_reason is None:
+            raise BackendBroke("the stream ended without a finish reason")
+
+
+async def in_flushes(
+    deltas: AsyncIterator[str], interval_s: float = FLUSH_INTERVAL_S
+) -> AsyncIterator[str]:
+    """Gather deltas: the first at once, then all that has come, at most every `interval_s` seconds.
+
+    A socket event per token starves Chainlit's writer (one task per event), so that a fast model's
+    first words arrive late.
+    """
+    pending: list[str] = []
+    arrived = asyncio.Event()
+
+    async def read() -> None:
+        try:
+            async for delta in deltas:
+                pending.append(delta)
+                arrived.set()
+        finally:
+            arrived.set()
+
+    reader = asyncio.create_task(read())
+    try:
+        while not reader.done() or pending:
+            await arrived.wait()
+            arrived.clear()
+            if pending:
+                text = "".join(pending)
+                pending.clear()
+                yield text
+                if not reader.done():
+                    await asyncio.sleep(interval_s)
+        await reader
+    finally:
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)

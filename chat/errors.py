@@ -1,0 +1,99 @@
+"""Everything that can go wrong on the way to an answer, as one tree.
+
+    PagodaError
+    ├── SettingsError              a bad setting: the app does not start
+    ├── DataFileError              a bad preset or locale file: the app does not start
+    └── TurnError                  the question at hand fails; the next one may work
+        ├── FormError              a value typed in the settings panel
+        ├── ContextOverflow        the question alone is longer than the context
+        └── BackendError           the model server, see `chat.model_server`
+            ├── BackendAbsent      nothing listens at its address
+            ├── BackendLoading     it is starting
+            ├── BackendRestarting  it answered earlier and refuses connections now
+            ├── BackendFailing     it answers, with failures
+            ├── BackendBusy        its queue is full
+            ├── BackendSilent      it accepted the question and says nothing
+            ├── BackendBroke       the answer broke off
+            ├── BackendRefusedKey  the API key is wrong
+            ├── ModelUnknown       it does not serve the model asked for
+            └── RequestRefused     it calls the request wrong
+
+A `TurnError` has a key of `chat/locales/*.yaml`, the sentence a user reads. The message of the Python
+exception is for the log and never reaches the page: it may hold addresses or keys.
+"""
+
+from __future__ import annotations
+
+
+class PagodaError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class SettingsError(PagodaError):
+    """A setting is wrong; the message names key, value and remedy."""
+
+
+class DataFileError(PagodaError):
+    """A data file is wrong; the message names file, place and fault."""
+
+
+class TurnError(PagodaError):
+    """A question fails. `text` is the key of the sentence, `values` what it is filled with."""
+
+    text = "error_unknown"
+
+    def __init__(self, detail: str = "", **values: object) -> None:
+        super().__init__(detail)
+        self.values = values
+
+
+class FormError(TurnError):
+    text = "error_form"
+
+
+class ContextOverflow(TurnError):
+    text = "error_context_overflow"
+
+
+class BackendError(TurnError):
+    text = "error_backend_failing"
+
+
+class BackendAbsent(BackendError):
+    text = "error_backend_absent"
+
+
+class BackendLoading(BackendError):
+    text = "error_backend_loading"
+
+
+class BackendRestarting(BackendError):
+    text = "error_backend_restarting"
+
+
+class BackendFailing(BackendError):
+    text = "error_backend_failing"
+
+
+class BackendBusy(BackendError):
+    text = "error_backend_busy"
+
+
+class BackendSilent(BackendError):
+    text = "error_backend_silent"
+
+
+class BackendBroke(BackendError):
+    text = "error_backend_broke"
+
+
+class BackendRefusedKey(BackendError):
+    text = "error_backend_refused_key"
+
+
+class ModelUnknown(BackendError):
+    text = "error_model_unknown"
+
+
+class RequestRefused(BackendError):
+    text = "error_request_refused"

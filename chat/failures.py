@@ -1,0 +1,56 @@
+"""From an exception of the HTTP or openai client to the `TurnError` that says what it means.
+
+Two HTTP clients are in play: httpx, here, for vLLM's own endpoints, and httpx2 inside openai.
+"""
+
+from __future__ import annotations
+
+import httpx
+import httpx2
+import openai
+
+from chat.errors import (
+    BackendAbsent,
+    BackendBroke,
+    BackendBusy,
+    BackendFailing,
+    BackendRefusedKey,
+    BackendSilent,
+    ModelUnknown,
+    RequestRefused,
+    TurnError,
+)
+
+# What the clients raise on purpose, and what a malformed stream makes them raise by accident
+# (ValueError: JSON and UTF-8 decoding).
+CLIENT_ERRORS = (openai.APIError, httpx.HTTPError, httpx2.HTTPError, ValueError)
+_NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx2.ConnectError, httpx2.ConnectTimeout)
+_TIMED_OUT = (httpx.TimeoutException, httpx2.TimeoutException, openai.APITimeoutError)
+
+
+def classify(error: Exception) -> TurnError:
+    """The `TurnError` for one of `CLIENT_ERRORS`. Whether "absent" means more, only a look can tell."""
+    cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
+    detail = repr(cause)
+    if isinstance(cause, _NOT_CONNECTED):
+        return BackendAbsent(detail)
+    if isinstance(cause, _TIMED_OUT):
+        return BackendSilent(detail)
+    if isinstance(cause, openai.APIStatusError):
+        return _from_status(cause.status_code, detail)
+    if isinstance(cause, httpx.HTTPStatusError):
+        return _from_status(cause.response.status_code, detail)
+    # An error event inside a stream that began with 200, a dropped connection, a malformed event.
+    return BackendBroke(detail)
+
+
+def _from_status(status: int, detail: str) -> TurnError:
+    if status in (401, 403):
+        return BackendRefusedKey(detail)
+    if status == 404:
+        return ModelUnknown(detail)
+    if status in (429, 503):
+        return BackendBusy(detail)
+    if status >= 500:
+        return BackendFailing(detail)
+    return RequestRefused(detail)

@@ -1,0 +1,65 @@
+"""What a user sets for a conversation: system prompt, temperature, top_p, max tokens, seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from chat.errors import FormError
+from chat.presets import presets
+from chat.settings import Settings
+from chat.texts import Language
+
+CUSTOM = "custom"
+SEED_LIMIT = 2**63 - 1
+
+
+class Sampling(BaseModel):
+    """How the next answer is made. Frozen: an answer under way keeps the values it began with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    preset: str = CUSTOM
+    system_prompt: str = ""
+    temperature: Annotated[float, Field(ge=0, le=2)]
+    top_p: Annotated[float, Field(gt=0, le=1)]
+    max_tokens: Annotated[int, Field(ge=1)]
+    seed: Annotated[int, Field(ge=0, le=SEED_LIMIT)] | None = None
+
+
+def default_sampling(settings: Settings, language: Language) -> Sampling:
+    """The values a conversation starts with."""
+    return Sampling(
+        preset=settings.preset,
+        system_prompt=presets()[settings.preset].prompt[language],
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_tokens=settings.max_tokens,
+    )
+
+
+def sampling_from_form(form: Mapping[str, object], before: Sampling) -> Sampling:
+    """The form's values over those `before`; raises `FormError` naming the first bad one.
+
+    An empty field arrives as None: no system prompt, no seed. A socket client may send anything.
+    """
+    values = {**before.model_dump(), **form}
+    values["system_prompt"] = values["system_prompt"] or ""
+    try:
+        return Sampling.model_validate(values)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        key = str(detail["loc"][0])
+        raise FormError(f"{key}: {detail['msg']}", key=key, value=str(detail["input"])[:40]) from None
+
+
+def follow_preset(edited: Sampling, before: Sampling, language: Language) -> Sampling:
+    """Choosing another preset brings its prompt; writing another prompt makes the preset "custom"."""
+    chosen = presets().get(edited.preset)
+    if edited.preset != before.preset and chosen:
+        return edited.model_copy(update={"system_prompt": chosen.prompt[language]})
+    if chosen and edited.system_prompt != chosen.prompt[language]:
+        return edited.model_copy(update={"preset": CUSTOM})
+    return edited

@@ -1,0 +1,79 @@
+"""The app's settings, read once from the environment and `.env`.
+
+Every key is documented in `.env.example`; a wrong value or an unknown `PAGODA_` key stops the start
+with a sentence that names it. Chainlit reads its own keys (`CHAINLIT_HOST`, `CHAINLIT_PORT`).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from dotenv import dotenv_values
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chat.errors import SettingsError
+from chat.presets import presets
+
+ENV_FILE = Path(__file__).resolve().parent.parent / ".env"
+PREFIX = "PAGODA_"
+
+
+class Settings(BaseSettings):
+    """One field for each key: `backend_url` is `PAGODA_BACKEND_URL`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+    )
+
+    backend_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8000/v1")
+    vllm_api_key: Annotated[SecretStr | None, Field(validation_alias="VLLM_API_KEY")] = None
+    model: str | None = None
+    preset: str = "assistant"
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.8
+    max_tokens: Annotated[int, Field(ge=1)] = 2048
+    connect_timeout_s: Annotated[float, Field(gt=0)] = 5
+    read_timeout_s: Annotated[float, Field(gt=0)] = 120
+
+    @field_validator("preset")
+    @classmethod
+    def _preset_exists(cls, value: str) -> str:
+        if value not in presets():
+            raise ValueError(f"choose one of {', '.join(presets())}")
+        return value
+
+
+def load_settings(env_file: Path | None = ENV_FILE) -> Settings:
+    """Read the environment, then `env_file`; raises `SettingsError` naming each bad key and value."""
+    _refuse_unknown_keys(env_file)
+    try:
+        # utf-8-sig: an editor on Windows may have left a byte order mark in front of the first key.
+        return Settings(_env_file=env_file, _env_file_encoding="utf-8-sig")
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(dict(detail)) for detail in error.errors())) from None
+
+
+def _refuse_unknown_keys(env_file: Path | None) -> None:
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    keys = set(os.environ)
+    if env_file is not None and env_file.is_file():
+        keys |= set(dotenv_values(env_file, encoding="utf-8-sig"))
+    unknown = sorted(key for key in keys if key.upper().startswith(PREFIX) and key.upper() not in known)
+    if unknown:
+        raise SettingsError(
+            f"{', '.join(unknown)} is no setting of Pagoda; remove it or see .env.example for the names"
+        )
+
+
+def _explain(detail: dict[str, object]) -> str:
+    location = detail["loc"]
+    name = str(location[0]) if isinstance(location, tuple) else str(location)
+    key = name if name == "VLLM_API_KEY" else f"{PREFIX}{name}".upper()
+    shown = "(hidden)" if "KEY" in key else repr(detail["input"])
+    return f"{key}={shown} is not valid: {detail['msg']}; change it in the environment or in .env"

@@ -1,0 +1,40 @@
+"""The app's sentences in the user's language, from `chat/locales/*.yaml`.
+
+Chainlit's own words are in `.chainlit/translations/`. A key missing in a language, or a sentence
+that asks for other values than its English twin, is found by `tests/unit/test_texts.py`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from chat.errors import DataFileError
+
+LOCALES_DIR = Path(__file__).with_name("locales")
+
+Language = Literal["en-US", "zh-CN"]
+LANGUAGES: tuple[Language, ...] = ("en-US", "zh-CN")
+
+
+def language_for(tag: str | None) -> Language:
+    """The language to use for a browser's first tag ("zh-TW", "de", None): Chinese or English."""
+    return "zh-CN" if (tag or "").lower().split("-")[0] == "zh" else "en-US"
+
+
+@cache
+def sentences(language: Language) -> dict[str, str]:
+    """All sentences of a language by key."""
+    path = LOCALES_DIR / f"{language}.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
+        raise DataFileError(f"{path.name}: expected one mapping from key to sentence")
+    return content
+
+
+def text(language: Language, key: str, **values: object) -> str:
+    """The sentence `key`, filled with `values`; KeyError for a key that no locale has."""
+    return sentences(language)[key].format(**values)

@@ -1,0 +1,1 @@
+"""What Chainlit draws: the settings panel, an answer with its status, the first screen, the socket."""

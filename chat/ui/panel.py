@@ -1,0 +1,97 @@
+"""The settings panel: system prompt, temperature, top_p, max tokens, seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import chainlit as cl
+from chainlit.input_widget import NumberInput, Select, Slider, TextInput
+
+from chat.errors import FormError, TurnError
+from chat.model_server import ModelServer
+from chat.presets import presets
+from chat.sampling import CUSTOM, Sampling, follow_preset, sampling_from_form
+from chat.texts import Language, sentences, text
+from chat.ui.session import ChatSession
+
+
+async def show(server: ModelServer, language: Language, sampling: Sampling) -> None:
+    """Send the panel; without a server the longest answer set is all that is known of the context."""
+    try:
+        context = (await server.model()).max_model_len
+    except TurnError:
+        context = sampling.max_tokens
+    await _panel(sampling, language, context).refresh()
+
+
+async def edited(server: ModelServer, chat: ChatSession, form: Mapping[str, object]) -> None:
+    """A field changes while the panel is open: choosing a preset fills in its system prompt."""
+    try:
+        typed = sampling_from_form(form, chat.form)
+    except FormError:
+        return  # `confirmed` says so, if it is still wrong then.
+    chat.form, before = typed, chat.form
+    if typed.preset != before.preset:
+        chat.form = follow_preset(typed, before, chat.language)
+        await show(server, chat.language, chat.form)
+
+
+async def confirmed(server: ModelServer, chat: ChatSession, form: Mapping[str, object]) -> None:
+    """The panel is confirmed: its values hold from the next answer on."""
+    try:
+        chosen = sampling_from_form(form, chat.sampling)
+    except FormError as error:
+        key = str(error.values["key"])
+        name = sentences(chat.language).get(f"setting_{key}", key)
+        await cl.ErrorMessage(text(chat.language, error.text, **{**error.values, "key": name})).send()
+    else:
+        chat.sampling = follow_preset(chosen, chat.form, chat.language)
+    chat.form = chat.sampling
+    await show(server, chat.language, chat.sampling)
+
+
+def _panel(sampling: Sampling, language: Language, context: int) -> cl.ChatSettings:
+    """The panel showing `sampling`; max tokens are bounded by `context`, the model's length in tokens."""
+
+    def label(key: str) -> dict[str, str]:
+        return {
+            "label": text(language, f"setting_{key}"),
+            "description": text(language, f"setting_{key}_help", context=context),
+        }
+
+    names = {preset.name[language]: preset.id for preset in presets().values()}
+    names[text(language, "setting_preset_custom")] = CUSTOM
+    return cl.ChatSettings(
+        [
+            Select(id="preset", items=names, initial_value=sampling.preset, **label("preset")),
+            TextInput(
+                id="system_prompt",
+                initial=sampling.system_prompt,
+                multiline=True,
+                **label("system_prompt"),
+            ),
+            Slider(
+                id="temperature",
+                initial=sampling.temperature,
+                min=0,
+                max=2,
+                step=0.05,
+                **label("temperature"),
+            ),
+            Slider(id="top_p", initial=sampling.top_p, min=0.05, max=1, step=0.05, **label("top_p")),
+            Slider(
+                id="max_tokens",
+                initial=min(sampling.max_tokens, context),
+                min=1,
+                max=context,
+                step=1,
+                **label("max_tokens"),
+            ),
+            NumberInput(
+                id="seed",
+                initial=sampling.seed,
+                placeholder=text(language, "setting_seed_placeholder"),
+                **label("seed"),
+            ),
+        ]
+    )

@@ -1,0 +1,59 @@
+"""The first screen: which model answers here, and questions to start with."""
+
+from __future__ import annotations
+
+import asyncio
+
+import chainlit as cl
+
+from chat.errors import TurnError
+from chat.model_server import ModelServer
+from chat.texts import Language, text
+from chat.ui.answers import JSON_COMMAND
+
+# The page does not appear before this; a server that takes longer counts as not answering.
+LOOK_S = 2
+STARTERS = (("books", JSON_COMMAND), ("who", None), ("vllm", None), ("model", None))
+
+
+async def notice(server: ModelServer, language: Language) -> str:
+    """One sentence on the model behind the page; plain words where it is the demonstration model."""
+    try:
+        model = await asyncio.wait_for(server.model(), LOOK_S)
+    except (TurnError, asyncio.TimeoutError):
+        return text(language, "notice_no_model")
+    key = "notice_demo" if model.is_demo else "notice_model"
+    return text(language, key, model=model.id, context=model.max_model_len)
+
+
+async def profile(server: ModelServer, language: Language) -> cl.ChatProfile:
+    """The only chat profile: Chainlit shows its description above the composer, and no picker."""
+    return cl.ChatProfile(
+        name="Pagoda",
+        markdown_description=await notice(server, language),
+        icon="/public/logo.svg",
+        starters=[
+            cl.Starter(
+                label=text(language, f"starter_{key}"),
+                message=text(language, f"starter_{key}_message"),
+                command=command,
+            )
+            for key, command in STARTERS
+        ],
+    )
+
+
+async def show_json_toggle(language: Language) -> None:
+    """Put the JSON toggle into the composer: a persistent command, sent along with every message."""
+    await cl.context.emitter.set_commands(
+        [
+            {
+                "id": JSON_COMMAND,
+                "icon": "braces",
+                "description": text(language, "json_toggle"),
+                "button": True,
+                "persistent": True,
+                "selected": False,
+            }
+        ]
+    )

@@ -1,0 +1,30 @@
+// The line under an answer: whether it is enforced JSON, cut, stopped, and what was left out.
+// props: { items: [{ kind: "good" | "bad" | "note", text }], verdict: string | null }
+import { CircleAlert, CircleCheck, Info } from "lucide-react";
+
+const ICONS = { good: CircleCheck, bad: CircleAlert, note: Info };
+const COLOURS = {
+  good: "text-emerald-700 dark:text-emerald-400",
+  bad: "text-amber-700 dark:text-amber-400",
+  note: "text-muted-foreground",
+};
+
+export default function AnswerStatus() {
+  return (
+    <ul
+      className="answer-status flex flex-wrap gap-x-4 gap-y-1 text-xs"
+      data-testid="answer-status"
+      data-verdict={props.verdict}
+    >
+      {props.items.map(({ kind, text }) => {
+        const Icon = ICONS[kind];
+        return (
+          <li key={text} className={`flex items-center gap-1.5 ${COLOURS[kind]}`}>
+            <Icon className="h-3.5 w-3.5 shrink-0" aria-hidden="true" />
+            <span>{text}</span>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
