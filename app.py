@@ -16,7 +16,7 @@ from chat.model_server import ModelServer
 from chat.sampling import default_sampling
 from chat.settings import load_settings
 from chat.texts import language_for
-from chat.ui import panel, session, socket, welcome
+from chat.ui import overrides, panel, session, welcome
 from chat.ui.answers import answer_question
 from chat.ui.boundary import sheltered
 from chat.ui.session import ChatSession
@@ -30,7 +30,7 @@ try:
 except PagodaError as error:
     sys.exit(f"Pagoda cannot start: {error}")
 server = ModelServer(settings)
-socket.install()
+overrides.install()
 
 
 @cl.set_chat_profiles
@@ -54,13 +54,13 @@ async def on_message(message: cl.Message) -> None:
     await answer_question(server, session.current(), message)
 
 
-@cl.on_settings_edit
+@overrides.on_settings_edit
 @sheltered
 async def on_settings_edit(form: dict[str, object]) -> None:
     await panel.edited(server, session.current(), form)
 
 
-@cl.on_settings_update
+@overrides.on_settings_update
 @sheltered
 async def on_settings_update(form: dict[str, object]) -> None:
     await panel.confirmed(server, session.current(), form)

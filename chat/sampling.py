@@ -51,8 +51,8 @@ def sampling_from_form(form: Mapping[str, object], before: Sampling) -> Sampling
         return Sampling.model_validate(values)
     except ValidationError as error:
         detail = error.errors()[0]
-        key = str(detail["loc"][0])
-        raise FormError(f"{key}: {detail['msg']}", key=key, value=str(detail["input"])[:40]) from None
+        field = str(detail["loc"][0])
+        raise FormError(f"{field}: {detail['msg']}", field=field, value=str(detail["input"])[:40]) from None
 
 
 def follow_preset(edited: Sampling, before: Sampling, language: Language) -> Sampling:

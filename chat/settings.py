@@ -38,8 +38,8 @@ class Settings(BaseSettings):
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.8
     max_tokens: Annotated[int, Field(ge=1)] = 2048
-    connect_timeout_s: Annotated[float, Field(gt=0)] = 5
-    read_timeout_s: Annotated[float, Field(gt=0)] = 120
+    connect_timeout_s: Annotated[float, Field(gt=0)] = 5.0
+    read_timeout_s: Annotated[float, Field(gt=0)] = 120.0
 
     @field_validator("preset")
     @classmethod

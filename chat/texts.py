@@ -35,6 +35,6 @@ def sentences(language: Language) -> dict[str, str]:
     return content
 
 
-def text(language: Language, key: str, **values: object) -> str:
+def text(language: Language, key: str, /, **values: object) -> str:
     """The sentence `key`, filled with `values`; KeyError for a key that no locale has."""
     return sentences(language)[key].format(**values)

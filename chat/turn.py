@@ -27,6 +27,7 @@ class Answer:
         self.language = language
         self.json_mode = json_mode
         self.left_out = 0
+        self.max_tokens = sampling.max_tokens
         self.ending: Ending = "broken"
         self.error: TurnError | None = None
 
@@ -53,12 +54,13 @@ class Answer:
                 lambda messages: server.count_tokens(model, messages),
             )
             self.left_out = fitted.left_out
+            self.max_tokens = min(self.sampling.max_tokens, model.max_model_len - fitted.prompt_tokens)
             deltas = completion.deltas(
                 server,
                 model,
                 fitted.messages,
                 self.sampling,
-                max_tokens=min(self.sampling.max_tokens, model.max_model_len - fitted.prompt_tokens),
+                max_tokens=self.max_tokens,
                 json_mode=self.json_mode,
             )
             async with aclosing(in_flushes(deltas)) as flushes:

@@ -61,7 +61,7 @@ class FakeVllm:
         self.aborted = 0
         self.healthy = True
         self._server = uvicorn.Server(
-            uvicorn.Config(self._app(), host="127.0.0.1", port=self.port, log_level="error")
+            uvicorn.Config(self._app(), host="127.0.0.1", port=self.port, log_level="error", lifespan="off")
         )
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 

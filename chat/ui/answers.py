@@ -59,9 +59,7 @@ def _status(answer: Answer) -> list[dict[str, str]]:
         kind = "good" if verdict == "valid" else "bad"
         items.append({"kind": kind, "text": text(answer.language, f"status_json_{verdict}")})
     elif answer.ending != "complete":
-        sentence = text(
-            answer.language, f"status_{answer.ending}", max_tokens=answer.sampling.max_tokens
-        )
+        sentence = text(answer.language, f"status_{answer.ending}", max_tokens=answer.max_tokens)
         items.append({"kind": "note", "text": sentence})
     if answer.left_out:
         sentence = text(answer.language, "status_left_out", count=answer.left_out)

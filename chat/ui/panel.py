@@ -41,9 +41,9 @@ async def confirmed(server: ModelServer, chat: ChatSession, form: Mapping[str, o
     try:
         chosen = sampling_from_form(form, chat.sampling)
     except FormError as error:
-        key = str(error.values["key"])
-        name = sentences(chat.language).get(f"setting_{key}", key)
-        await cl.ErrorMessage(text(chat.language, error.text, **{**error.values, "key": name})).send()
+        field = error.values["field"]
+        name = sentences(chat.language).get(f"setting_{field}", field)
+        await cl.ErrorMessage(text(chat.language, error.text, **{**error.values, "field": name})).send()
     else:
         chat.sampling = follow_preset(chosen, chat.form, chat.language)
     chat.form = chat.sampling

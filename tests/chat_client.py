@@ -1,0 +1,142 @@
+"""A browser's side of the conversation without a browser: Chainlit's socket.io protocol.
+
+    async with ChatClient("http://127.0.0.1:8080") as chat:
+        reply = await chat.ask("Hello")
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from types import TracebackType
+from typing import Any
+
+import socketio
+
+Event = dict[str, Any]
+PATIENCE_S = 60
+
+
+@dataclass
+class Reply:
+    """What one question brought: the answer's text, the flushes it came in, status lines, errors."""
+
+    question_id: str = ""
+    text: str = ""
+    flushes: list[str] = field(default_factory=list)
+    status: list[str] = field(default_factory=list)
+    verdict: str | None = None
+    errors: list[str] = field(default_factory=list)
+    language: str | None = None
+
+
+class ChatClient:
+    """One browser session. `language` is the Accept-Language header."""
+
+    def __init__(self, url: str, language: str = "en-US", session_id: str | None = None) -> None:
+        self.url = url
+        self.language = language
+        self.session_id = session_id or str(uuid.uuid4())
+        self.events: list[tuple[str, Any]] = []
+        self._news = asyncio.Condition()
+        self._socket = socketio.AsyncClient(reconnection=False)
+        self._socket.on("*", self._note)
+
+    async def __aenter__(self) -> ChatClient:
+        auth = {
+            "sessionId": self.session_id,
+            "clientType": "webapp",
+            "userEnv": "{}",
+            "chatProfile": "Pagoda",
+            "threadId": "",
+        }
+        await self._socket.connect(
+            self.url,
+            headers={"Accept-Language": self.language},
+            auth=auth,
+            socketio_path="/ws/socket.io",
+            transports=["websocket"],
+        )
+        await self._socket.emit("connection_successful")
+        await self.until(lambda: self.count("chat_settings") > 0)
+        await self.until(lambda: self.count("task_end") >= 2)  # the connection's, then on_chat_start's
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        await self._socket.disconnect()
+
+    async def _note(self, event: str, data: Any = None) -> None:
+        async with self._news:
+            self.events.append((event, data))
+            self._news.notify_all()
+
+    def count(self, name: str) -> int:
+        return len(self.of(name))
+
+    def of(self, name: str) -> list[Any]:
+        """The data of all events called `name` so far."""
+        return [data for event, data in self.events if event == name]
+
+    async def until(self, condition: Any) -> None:
+        """Wait until `condition()` holds; it is looked at after every event."""
+        async with self._news:
+            await asyncio.wait_for(self._news.wait_for(condition), PATIENCE_S)
+
+    async def emit(self, event: str, data: Any = None) -> None:
+        await self._socket.emit(event, data)
+
+    async def send(self, text: str, *, json_mode: bool = False, message_id: str | None = None) -> str:
+        """Send a question without waiting; returns the message's id. An earlier id makes it an edit."""
+        new_id = message_id or str(uuid.uuid4())
+        message = {
+            "id": new_id,
+            "threadId": "",
+            "name": "User",
+            "type": "user_message",
+            "output": text,
+            "createdAt": datetime.now(timezone.utc).isoformat(),
+            "command": "JSON" if json_mode else None,
+        }
+        event = "edit_message" if message_id else "client_message"
+        await self.emit(event, {"message": message, "fileReferences": []})
+        return new_id
+
+    async def ask(self, text: str, *, json_mode: bool = False, message_id: str | None = None) -> Reply:
+        """Send a question and wait for the end of its answer."""
+        start, ended = len(self.events), self.count("task_end")
+        question_id = await self.send(text, json_mode=json_mode, message_id=message_id)
+        await self.until(lambda: self.count("task_end") > ended)
+        reply = self.reply(start)
+        reply.question_id = question_id
+        return reply
+
+    def reply(self, start: int = 0) -> Reply:
+        """The reply that the events from number `start` on make."""
+        reply = Reply()
+        for event, data in self.events[start:]:
+            if event == "stream_token":
+                reply.flushes.append(data["token"])
+            elif event == "element":
+                reply.status += [item["text"] for item in data["props"]["items"]]
+                reply.verdict = data["props"]["verdict"]
+            elif event in ("stream_start", "new_message", "update_message"):
+                if data["type"] != "assistant_message":
+                    continue
+                if data["isError"]:
+                    reply.errors.append(data["output"])
+                else:
+                    if event == "stream_start":
+                        reply.flushes.append(data["output"])
+                    reply.text, reply.language = data["output"], data["language"]
+        return reply
+
+    async def set(self, **values: Any) -> None:
+        """Confirm the settings panel with `values` changed."""
+        shown = {field["id"]: field["initial"] for field in self.of("chat_settings")[-1]}
+        panels = self.count("chat_settings")
+        await self.emit("chat_settings_change", {**shown, **values})
+        await self.until(lambda: self.count("chat_settings") > panels)

@@ -1,0 +1,70 @@
+"""Gathering deltas into flushes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pytest
+
+from chat.completion import in_flushes
+
+
+async def test_the_first_delta_comes_at_once_and_the_rest_together() -> None:
+    gate = asyncio.Event()
+
+    async def deltas() -> AsyncIterator[str]:
+        yield "first"
+        await gate.wait()
+        for letter in "abc":
+            yield letter
+
+    async with aclosing(in_flushes(deltas(), interval_s=0.01)) as flushes:
+        assert await anext(flushes) == "first"
+        gate.set()
+        assert [flush async for flush in flushes] == ["abc"]
+
+
+async def test_nothing_is_lost_when_the_source_fails() -> None:
+    async def deltas() -> AsyncIterator[str]:
+        yield "a"
+        yield "b"
+        raise ConnectionError("gone")
+
+    received = []
+    with pytest.raises(ConnectionError):
+        async for flush in in_flushes(deltas(), interval_s=0):
+            received.append(flush)
+    assert "".join(received) == "ab"
+
+
+async def test_an_empty_source_ends() -> None:
+    async def deltas() -> AsyncIterator[str]:
+        for letter in "":
+            yield letter
+
+    assert [flush async for flush in in_flushes(deltas())] == []
+
+
+async def test_cancelling_closes_the_source() -> None:
+    closed = asyncio.Event()
+
+    async def deltas() -> AsyncIterator[str]:
+        try:
+            yield "a"
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    async def consume() -> None:
+        async with aclosing(in_flushes(deltas(), interval_s=0)) as flushes:
+            async for _ in flushes:
+                started.set()
+
+    started = asyncio.Event()
+    task = asyncio.create_task(consume())
+    await started.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.wait_for(closed.wait(), 1)

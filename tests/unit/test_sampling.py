@@ -1,0 +1,74 @@
+"""The settings a user may change, and what a forged form can't."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chat.errors import DataFileError, FormError
+from chat.presets import load_presets, presets
+from chat.sampling import CUSTOM, Sampling, default_sampling, follow_preset, sampling_from_form
+from chat.settings import Settings
+
+BEFORE = default_sampling(Settings(), "en-US")
+
+
+def test_the_defaults_come_from_the_settings() -> None:
+    assert BEFORE.system_prompt == presets()["assistant"].prompt["en-US"]
+    assert (BEFORE.temperature, BEFORE.top_p, BEFORE.max_tokens, BEFORE.seed) == (0.7, 0.8, 2048, None)
+
+
+def test_the_form_replaces_only_what_it_holds() -> None:
+    after = sampling_from_form({"temperature": 0, "seed": 7, "system_prompt": None}, BEFORE)
+    assert after == BEFORE.model_copy(update={"temperature": 0, "seed": 7, "system_prompt": ""})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("temperature", "hot"),
+        ("temperature", 2.1),
+        ("temperature", float("nan")),
+        ("top_p", 0),
+        ("max_tokens", 0),
+        ("max_tokens", 1.5),
+        ("seed", -1),
+        ("seed", 2**70),
+        ("system_prompt", {"a": 1}),
+        ("n", 100),
+        ("chat_template", "{{ 1 }}"),
+    ],
+)
+def test_a_bad_value_is_named(field: str, value: object) -> None:
+    with pytest.raises(FormError) as caught:
+        sampling_from_form({field: value}, BEFORE)
+    assert caught.value.values["field"] == field
+
+
+def test_choosing_a_preset_brings_its_prompt() -> None:
+    edited = BEFORE.model_copy(update={"preset": "concise"})
+    assert follow_preset(edited, BEFORE, "zh-CN").system_prompt == presets()["concise"].prompt["zh-CN"]
+
+
+def test_writing_a_prompt_makes_it_ones_own() -> None:
+    edited = BEFORE.model_copy(update={"system_prompt": "Speak like a pirate."})
+    assert follow_preset(edited, BEFORE, "en-US") == edited.model_copy(update={"preset": CUSTOM})
+
+
+def test_an_own_prompt_stays_with_its_name() -> None:
+    own = Sampling(preset=CUSTOM, system_prompt="x", temperature=0, top_p=1, max_tokens=1)
+    assert follow_preset(own, own, "en-US") == own
+
+
+@pytest.mark.parametrize("content", ["order: 1\nname: {en-US: A, zh-CN: B}\nprompt: {en-US: A}\nextra: 1", "[", "x"])
+def test_a_bad_preset_file_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "broken.yaml").write_text(content)
+    with pytest.raises(DataFileError, match=r"broken\.yaml"):
+        load_presets(tmp_path)
+
+
+def test_presets_exist_in_both_languages() -> None:
+    assert len(presets()) >= 5
+    for preset in presets().values():
+        assert preset.name.keys() == preset.prompt.keys() == {"en-US", "zh-CN"}
