@@ -1,0 +1,101 @@
+"""The page in a real Chromium, as a user handles it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Literal
+
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+
+from chat.texts import Language
+
+# Without a sandbox (tests may run as root) and without Chromium's own traffic.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+Theme = Literal["light", "dark"]
+PATIENCE_MS = 60_000
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """An installed Chromium or Chrome, else Playwright's own."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    installed = next(filter(None, map(shutil.which, names)), None)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=installed, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+class ChatPage:
+    """One visit to the page. `foreign` collects requests that leave the page's origin, `failures` its errors."""
+
+    def __init__(
+        self, browser: Browser, url: str, language: Language = "en-US", theme: Theme = "light", width: int = 1200
+    ) -> None:
+        self._browser, self.url, self._language, self._theme, self._width = browser, url, language, theme, width
+        self.foreign: list[str] = []
+        self.failures: list[str] = []
+
+    async def __aenter__(self) -> ChatPage:
+        self._context = await self._browser.new_context(
+            locale=self._language, color_scheme=self._theme, viewport={"width": self._width, "height": 800}
+        )
+        self.page: Page = await self._context.new_page()
+        self.page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
+        self.page.on("request", lambda request: self._note(request.url))
+        self.page.on("pageerror", lambda error: self.failures.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.failures.append(f"dialog: {dialog.message}"))
+        await self.page.goto(self.url)
+        # The toggle comes with the session: from here on a question would be taken.
+        await expect(self.json_toggle).to_be_visible()
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        await self._context.close()
+
+    def _note(self, url: str) -> None:
+        if not url.startswith((self.url, self.url.replace("http", "ws", 1), "data:", "blob:")):
+            self.foreign.append(url)
+
+    @property
+    def json_toggle(self) -> Locator:
+        return self.page.get_by_role("button", name="JSON").and_(self.page.locator(".command-button"))
+
+    @property
+    def answers(self) -> Locator:
+        return self.page.locator(".ai-message .message-content")
+
+    @property
+    def status(self) -> Locator:
+        return self.page.get_by_test_id("answer-status")
+
+    async def send(self, question: str) -> None:
+        await self.page.locator("#chat-input").click()
+        await self.page.keyboard.type(question)
+        await self.page.keyboard.press("Enter")
+
+    async def ask(self, question: str) -> str:
+        """Send a question, wait for the end of its answer, return the answer's text."""
+        count = await self.answers.count()
+        await self.send(question)
+        await expect(self.answers).to_have_count(count + 1)
+        await self.ended()
+        return (await self.answers.nth(count).inner_text()).strip()
+
+    async def ended(self) -> None:
+        """Wait until no answer is under way: the stop button has become the send button again."""
+        await expect(self.page.locator("#chat-submit")).to_be_visible()
