@@ -1,0 +1,76 @@
+# Pagoda's commands. `make help` lists them; the work itself is in scripts/.
+# Settings, on the command line or in the environment:
+#   MODEL         what `make demo` serves: a Hugging Face id or a local folder (default: the bundled model)
+#   PORT          where the page is (8080)
+#   BACKEND_PORT  where vLLM listens (8000)
+#   PYTHON        which Python to use (the first of 3.11 to 3.13 that is found)
+MODEL ?=
+PORT ?= 8080
+BACKEND_PORT ?= 8000
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && exit; \
+	done; echo python3)
+export MODEL PORT BACKEND_PORT
+
+APP = .venv/bin/python
+BACKEND = .venv-backend/bin/python
+PYTEST = $(APP) -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-unit test-model test-server test-launch app backend install lint types format lock \
+	screenshots clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+demo:  ## install what is missing, start vLLM and the page on http://localhost:8080 (MODEL, PORT, BACKEND_PORT)
+	@$(PYTHON) -m scripts.demo
+
+test:  ## everything: unit, bundled model, real vLLM, real browser, and `make demo` itself
+	@$(PYTHON) -m scripts.testing
+
+test-unit:  ## the unit tests alone: seconds
+	@$(PYTHON) -m scripts.testing unit
+
+test-model:  ## the tests of the bundled model, beside vLLM's environment
+	@$(PYTHON) -m scripts.testing model
+
+test-server:  ## the tests against a real vLLM and in a real browser
+	@$(PYTHON) -m scripts.testing server
+
+test-launch:  ## the tests of `make demo`
+	@$(PYTHON) -m scripts.testing launch
+
+install:  ## create both environments, with what tests and checks need
+	@$(PYTHON) -m scripts.install app-dev backend-dev
+
+app:  ## the page alone, for a vLLM that runs elsewhere (PAGODA_BACKEND_URL)
+	@$(PYTHON) -m scripts.install app
+	@$(APP) -m chainlit run app.py --headless --host 127.0.0.1 --port $(PORT)
+
+backend:  ## vLLM alone, on this machine's CPU (MODEL)
+	@$(PYTHON) -m scripts.install backend
+	@$(BACKEND) -m backend.serve --port $(BACKEND_PORT) $(if $(MODEL),--model $(MODEL))
+
+lint:  ## ruff: rules and format
+	@$(PYTHON) -m scripts.install app-dev
+	@$(APP) -m ruff check . && $(APP) -m ruff format --check .
+
+types:  ## mypy, strict
+	@$(PYTHON) -m scripts.install app-dev
+	@$(APP) -m mypy
+
+format:  ## rewrite the code the way ruff formats it
+	@$(PYTHON) -m scripts.install app-dev
+	@$(APP) -m ruff check --fix . && $(APP) -m ruff format .
+
+lock:  ## resolve the requirements files anew into the lock files (network)
+	@$(PYTHON) -m scripts.lock
+
+screenshots:  ## pictures of the page for the README
+	@$(PYTHON) -m scripts.install app-dev backend
+	@$(APP) -m tests.browser.screenshots
+
+clean:  ## delete environments, logs and caches
+	rm -rf .venv .venv-backend logs .files .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

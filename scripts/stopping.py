@@ -1,0 +1,53 @@
+"""Ctrl-C, SIGTERM and SIGHUP as an exception at a point where nothing can be lost.
+
+A handler that raised anywhere could do so between starting a process and noting it down. So it only takes a note;
+the launcher's loop calls `check()` several times a second, and only inside `interruptible()` (a wait on the network)
+does the handler raise.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from scripts.problems import Stopped
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopping:
+    """Installed once, at the start."""
+
+    def __init__(self) -> None:
+        self._received: int | None = None
+        self._may_raise = False
+        for number in SIGNALS:
+            signal.signal(number, self._handle)
+
+    def check(self) -> None:
+        """Raise `Stopped` if a signal has come."""
+        if self._received is not None:
+            raise Stopped(self._received)
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """While inside, a signal raises at once."""
+        self.check()
+        self._may_raise = True
+        try:
+            yield
+        finally:
+            self._may_raise = False
+
+    def ignore(self) -> None:
+        """From here on nothing interrupts: everything is being ended already."""
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        self._received = number
+        if self._may_raise:
+            self._may_raise = False
+            raise Stopped(number)
