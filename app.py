@@ -41,7 +41,7 @@ async def chat_profiles(_user: cl.User | None, language: str | None) -> list[cl.
 @cl.on_chat_start
 @sheltered
 async def on_chat_start() -> None:
-    language = language_for(cl.context.session.language)
+    language = session.browser_language()
     sampling = default_sampling(settings, language)
     session.keep(ChatSession(language, sampling, form=sampling))
     await welcome.show_json_toggle(language)
@@ -68,6 +68,6 @@ async def on_settings_update(form: dict[str, object]) -> None:
 
 @cl.on_chat_end
 async def on_chat_end() -> None:
-    # Fires on every dropped connection; only "New chat" leaves for good.
-    if cl.context.session.to_clear:
+    # Fires on every dropped connection, after most of which the browser comes back.
+    if session.is_left_for_good():
         session.current().stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from openai import AsyncStream, omit
 from openai.types.chat import ChatCompletionChunk
@@ -19,12 +19,22 @@ FLUSH_INTERVAL_S = 0.04
 
 
 class Completion:
-    """Iterate over `deltas()` for the text; afterwards the other attributes tell the rest."""
+    """Iterate over `deltas()` for the text; afterwards the other attributes tell the rest.
+
+    `ttft_ms` and `e2el_ms` run from the request to the first and the last piece of text.
+    """
 
     def __init__(self) -> None:
         self.finish_reason: str | None = None
-        self.completion_tokens: int | None = None
-        self.ttft_ms: float | None = None
+        self.completion_tokens = 0
+        self.ttft_ms = 0.0
+        self.e2el_ms = 0.0
+
+    @property
+    def output_throughput(self) -> float:
+        """Tokens per second after the first; 0 where there is no second."""
+        after_first_s = (self.e2el_ms - self.ttft_ms) / 1000
+        return (self.completion_tokens - 1) / after_first_s if after_first_s > 0 else 0.0
 
     async def deltas(
         self,
@@ -63,15 +73,14 @@ class Completion:
                         self.finish_reason = choice.finish_reason or self.finish_reason
                         text = choice.delta.content if choice.delta else None
                         if text:
-                            self.ttft_ms = self.ttft_ms or (time.monotonic() - started) * 1000
+                            self.e2el_ms = (time.monotonic() - started) * 1000
+                            self.ttft_ms = self.ttft_ms or self.e2el_ms
                             yield text
         if self.finish_reason is None:
             raise BackendBroke("the stream ended without a finish reason")
 
 
-async def in_flushes(
-    deltas: AsyncIterator[str], interval_s: float = FLUSH_INTERVAL_S
-) -> AsyncIterator[str]:
+async def in_flushes(deltas: AsyncIterator[str], interval_s: float = FLUSH_INTERVAL_S) -> AsyncGenerator[str, None]:
     """Gather deltas: the first at once, then all that has come, at most every `interval_s` seconds.
 
     A socket event per token starves Chainlit's writer (one task per event), so that a fast model's

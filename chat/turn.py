@@ -26,6 +26,7 @@ class Answer:
         self.sampling = sampling
         self.language = language
         self.json_mode = json_mode
+        self.completion = Completion()
         self.left_out = 0
         self.max_tokens = sampling.max_tokens
         self.ending: Ending = "broken"
@@ -41,7 +42,6 @@ class Answer:
 
         A failure ends the iteration and is in `error`; cancelling (Stop) is noted and passed on.
         """
-        completion = Completion()
         try:
             model = await server.model()
             system_prompt = self.sampling.system_prompt
@@ -55,7 +55,7 @@ class Answer:
             )
             self.left_out = fitted.left_out
             self.max_tokens = min(self.sampling.max_tokens, model.max_model_len - fitted.prompt_tokens)
-            deltas = completion.deltas(
+            deltas = self.completion.deltas(
                 server,
                 model,
                 fitted.messages,
@@ -67,7 +67,7 @@ class Answer:
                 async for piece in flushes:
                     self.turn.answer += piece
                     yield piece
-            self.ending = "cut" if completion.finish_reason == "length" else "complete"
+            self.ending = "cut" if self.completion.finish_reason == "length" else "complete"
         except TurnError as error:
             self.error = error
         except (asyncio.CancelledError, GeneratorExit):

@@ -1,7 +1,7 @@
 """A browser's side of the conversation without a browser: Chainlit's socket.io protocol.
 
-    async with ChatClient("http://127.0.0.1:8080") as chat:
-        reply = await chat.ask("Hello")
+async with ChatClient("http://127.0.0.1:8080") as chat:
+    reply = await chat.ask("Hello")
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
@@ -27,6 +27,7 @@ class Reply:
     text: str = ""
     flushes: list[str] = field(default_factory=list)
     status: list[str] = field(default_factory=list)
+    facts: str = ""
     verdict: str | None = None
     errors: list[str] = field(default_factory=list)
     language: str | None = None
@@ -98,7 +99,7 @@ class ChatClient:
             "name": "User",
             "type": "user_message",
             "output": text,
-            "createdAt": datetime.now(timezone.utc).isoformat(),
+            "createdAt": datetime.now(UTC).isoformat(),
             "command": "JSON" if json_mode else None,
         }
         event = "edit_message" if message_id else "client_message"
@@ -122,6 +123,7 @@ class ChatClient:
                 reply.flushes.append(data["token"])
             elif event == "element":
                 reply.status += [item["text"] for item in data["props"]["items"]]
+                reply.facts = data["props"]["facts"]
                 reply.verdict = data["props"]["verdict"]
             elif event in ("stream_start", "new_message", "update_message"):
                 if data["type"] != "assistant_message":

@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -81,6 +81,14 @@ class FakeVllm:
         self._server.should_exit = True
         self._server.force_exit = True
         self._thread.join()
+
+    async def until(self, condition: Callable[[], bool], patience_s: float = 30) -> None:
+        """Wait until `condition()` holds: what was asked is noted in this server's own thread."""
+        deadline = time.monotonic() + patience_s
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError("the model server was not asked as expected")
+            await asyncio.sleep(0.01)
 
     def _app(self) -> Starlette:
         return Starlette(

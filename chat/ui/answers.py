@@ -39,10 +39,13 @@ async def _finish(message: cl.Message, answer: Answer) -> None:
     if message.content or answer.ending == "stopped":
         if answer.json_mode:
             message.content = answer.json_output.shown
-        status = _status(answer)
-        if status:
-            props = {"items": status, "verdict": answer.json_output.verdict if answer.json_mode else None}
-            message.elements = [cl.CustomElement(name=STATUS_ELEMENT, props=props, display="inline")]
+        props = {
+            "items": _status(answer),
+            "facts": _facts(answer),
+            "verdict": answer.json_output.verdict if answer.json_mode else None,
+        }
+        status = cl.CustomElement(name=STATUS_ELEMENT, props=props, display="inline")
+        message.elements = [status]  # type: ignore[list-item]  # Chainlit's annotation is too narrow
         if message.streaming:
             await message.update()
         else:
@@ -65,3 +68,17 @@ def _status(answer: Answer) -> list[dict[str, str]]:
         sentence = text(answer.language, "status_left_out", count=answer.left_out)
         items.append({"kind": "note", "text": sentence})
     return items
+
+
+def _facts(answer: Answer) -> str:
+    """Length and speed, as measured between this process and the model server; "" where unknown."""
+    completion = answer.completion
+    if not completion.completion_tokens:
+        return ""
+    return text(
+        answer.language,
+        "status_facts",
+        tokens=completion.completion_tokens,
+        ttft_ms=round(completion.ttft_ms),
+        rate=round(completion.output_throughput),
+    )

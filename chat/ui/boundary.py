@@ -12,7 +12,8 @@ from typing import ParamSpec
 
 import chainlit as cl
 
-from chat.texts import language_for, text
+from chat.texts import text
+from chat.ui.session import browser_language
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -27,7 +28,6 @@ def sheltered(handler: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[No
             await handler(*args, **kwargs)
         except Exception:
             logger.exception("%s failed", handler.__name__)
-            language = language_for(cl.context.session.language)
-            await cl.ErrorMessage(text(language, "error_unknown")).send()
+            await cl.ErrorMessage(text(browser_language(), "error_unknown")).send()
 
     return wrapped

@@ -29,7 +29,7 @@ from chainlit.utils import wrap_user_function
 from chat.ui import session
 
 _FOREIGN_LINK = re.compile(r'<link[^>]*href="https://[^>]*>\s*')
-_chainlits_template = server.get_html_template
+_chainlits_template: Callable[[str], str] = server.get_html_template
 
 
 async def stop(sid: str) -> None:
@@ -68,4 +68,5 @@ def install() -> None:
     # None is engine.io's "same origin only"; Chainlit's empty list switches the check off.
     server.sio.eio.cors_allowed_origins = None
     server.get_html_template = html_template
-    config.FILES_DIRECTORY = server.FILES_DIRECTORY = Path(tempfile.mkdtemp(prefix="pagoda-"))
+    config.FILES_DIRECTORY = Path(tempfile.mkdtemp(prefix="pagoda-"))
+    server.FILES_DIRECTORY = config.FILES_DIRECTORY  # type: ignore[attr-defined]  # the name it deletes at exit

@@ -53,45 +53,61 @@ async def confirmed(server: ModelServer, chat: ChatSession, form: Mapping[str, o
 def _panel(sampling: Sampling, language: Language, context: int) -> cl.ChatSettings:
     """The panel showing `sampling`; max tokens are bounded by `context`, the model's length in tokens."""
 
-    def label(key: str) -> dict[str, str]:
-        return {
-            "label": text(language, f"setting_{key}"),
-            "description": text(language, f"setting_{key}_help", context=context),
-        }
+    def label(key: str) -> str:
+        return text(language, f"setting_{key}")
+
+    def hint(key: str) -> str:
+        return text(language, f"setting_{key}_help", context=context)
 
     names = {preset.name[language]: preset.id for preset in presets().values()}
-    names[text(language, "setting_preset_custom")] = CUSTOM
+    names[label("preset_custom")] = CUSTOM
     return cl.ChatSettings(
         [
-            Select(id="preset", items=names, initial_value=sampling.preset, **label("preset")),
+            Select(
+                id="preset",
+                label=label("preset"),
+                description=hint("preset"),
+                items=names,
+                initial_value=sampling.preset,
+            ),
             TextInput(
                 id="system_prompt",
+                label=label("system_prompt"),
+                description=hint("system_prompt"),
                 initial=sampling.system_prompt,
                 multiline=True,
-                **label("system_prompt"),
             ),
             Slider(
                 id="temperature",
+                label=label("temperature"),
+                description=hint("temperature"),
                 initial=sampling.temperature,
-                min=0,
                 max=2,
                 step=0.05,
-                **label("temperature"),
             ),
-            Slider(id="top_p", initial=sampling.top_p, min=0.05, max=1, step=0.05, **label("top_p")),
+            Slider(
+                id="top_p",
+                label=label("top_p"),
+                description=hint("top_p"),
+                initial=sampling.top_p,
+                min=0.05,
+                max=1,
+                step=0.05,
+            ),
             Slider(
                 id="max_tokens",
+                label=label("max_tokens"),
+                description=hint("max_tokens"),
                 initial=min(sampling.max_tokens, context),
                 min=1,
                 max=context,
-                step=1,
-                **label("max_tokens"),
             ),
             NumberInput(
                 id="seed",
+                label=label("seed"),
+                description=hint("seed"),
                 initial=sampling.seed,
-                placeholder=text(language, "setting_seed_placeholder"),
-                **label("seed"),
+                placeholder=label("seed_placeholder"),
             ),
         ]
     )

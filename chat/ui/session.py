@@ -11,7 +11,7 @@ import chainlit as cl
 
 from chat.conversation import Conversation
 from chat.sampling import Sampling
-from chat.texts import Language
+from chat.texts import Language, language_for
 
 _KEY = "chat"
 
@@ -55,3 +55,13 @@ def current() -> ChatSession:
     if not isinstance(chat, ChatSession):
         raise LookupError("this session has no chat yet")
     return chat
+
+
+def browser_language() -> Language:
+    """The language of the current session's browser."""
+    return language_for(getattr(cl.context.session, "language", None))
+
+
+def is_left_for_good() -> bool:
+    """Whether the user began a new chat, as against a connection that dropped and may come back."""
+    return bool(getattr(cl.context.session, "to_clear", False))

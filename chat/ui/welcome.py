@@ -20,7 +20,7 @@ async def notice(server: ModelServer, language: Language) -> str:
     """One sentence on the model behind the page; plain words where it is the demonstration model."""
     try:
         model = await asyncio.wait_for(server.model(), LOOK_S)
-    except (TurnError, asyncio.TimeoutError):
+    except (TimeoutError, TurnError):
         return text(language, "notice_no_model")
     key = "notice_demo" if model.is_demo else "notice_model"
     return text(language, key, model=model.id, context=model.max_model_len)

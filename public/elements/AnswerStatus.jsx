@@ -1,5 +1,5 @@
-// The line under an answer: whether it is enforced JSON, cut, stopped, and what was left out.
-// props: { items: [{ kind: "good" | "bad" | "note", text }], verdict: string | null }
+// The line under an answer: whether it is enforced JSON, cut or stopped, what was left out, how fast it came.
+// props: { items: [{ kind: "good" | "bad" | "note", text }], facts: string, verdict: string | null }
 import { CircleAlert, CircleCheck, Info } from "lucide-react";
 
 const ICONS = { good: CircleCheck, bad: CircleAlert, note: Info };
@@ -25,6 +25,11 @@ export default function AnswerStatus() {
           </li>
         );
       })}
+      {props.facts && (
+        <li className="text-muted-foreground" data-testid="answer-facts">
+          {props.facts}
+        </li>
+      )}
     </ul>
   );
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import re
 import socket
 from pathlib import Path
 
@@ -16,7 +16,10 @@ from tests.fake_vllm import FakeVllm, Script, free_port
 from tests.processes import app_service
 
 HELLO = Script(["Hello", " there."])
-ONE_CHUNK = b'data: {"id":"x","object":"chat.completion.chunk","created":0,"model":"m","choices":[{"index":0,"delta":{"content":"Hel"},"finish_reason":null}]}\n\n'
+ONE_CHUNK = (
+    b'data: {"id":"x","object":"chat.completion.chunk","created":0,"model":"m",'
+    b'"choices":[{"index":0,"delta":{"content":"Hel"},"finish_reason":null}]}\n\n'
+)
 
 # fault, what the server does, the sentence on the page, what is kept of the answer
 FAULTS = {
@@ -94,15 +97,25 @@ async def test_oddly_cut_streams_arrive_whole(fake: FakeVllm, fake_app_url: str)
         assert (await chat.ask("Hello?")).text == "你好 😀"
 
 
+async def test_an_answer_tells_its_length_and_speed(fake: FakeVllm, fake_app_url: str) -> None:
+    fake.script = Script(["a", "b", "c", "d", "e"], delay_s=0.1)
+    async with ChatClient(fake_app_url) as chat:
+        facts = (await chat.ask("Hello?")).facts
+    tokens, ttft_ms, rate = map(int, re.findall(r"\d+", facts))
+    assert tokens == 5
+    assert 100 <= ttft_ms < 1000
+    assert 2 <= rate <= 10  # four more in 0.4 s, and slack for a busy machine
+
+
 async def test_stop_before_the_first_token_frees_the_server(fake: FakeVllm, fake_app_url: str) -> None:
     fake.script, before = Script(["late"], delay_s=30), fake.aborted
     async with ChatClient(fake_app_url) as chat:
         asked, ended = len(fake.requests), chat.count("task_end")
         await chat.send("Hello?")
-        await until(lambda: len(fake.requests) > asked)
+        await fake.until(lambda: len(fake.requests) > asked)
         await chat.emit("stop")
         await chat.until(lambda: chat.count("task_end") > ended)
-        await until(lambda: fake.aborted > before)
+        await fake.until(lambda: fake.aborted > before)
         reply = chat.reply()
         assert (reply.text, reply.status, reply.errors) == ("", [text("en-US", "status_stopped")], [])
         fake.script = HELLO
@@ -127,9 +140,7 @@ async def test_stop_keeps_what_has_arrived(fake: FakeVllm, fake_app_url: str) ->
         assert fake.requests[-1]["messages"][2] == {"role": "assistant", "content": reply.text}
 
 
-async def test_an_edited_question_can_be_stopped_and_replaces_the_old_one(
-    fake: FakeVllm, fake_app_url: str
-) -> None:
+async def test_an_edited_question_can_be_stopped_and_replaces_the_old_one(fake: FakeVllm, fake_app_url: str) -> None:
     fake.script = HELLO
     async with ChatClient(fake_app_url) as chat:
         first = (await chat.ask("First")).question_id
@@ -138,7 +149,7 @@ async def test_an_edited_question_can_be_stopped_and_replaces_the_old_one(
         assert [m["content"] for m in fake.requests[-1]["messages"][1:]] == ["First, edited"]
         fake.script, ended, asked = Script(["x"], delay_s=30), chat.count("task_end"), len(fake.requests)
         await chat.send("First, again", message_id=first)
-        await until(lambda: len(fake.requests) > asked)
+        await fake.until(lambda: len(fake.requests) > asked)
         await chat.emit("stop")
         await chat.until(lambda: chat.count("task_end") > ended)
 
@@ -151,7 +162,7 @@ async def test_questions_in_quick_succession_are_answered_one_after_the_other(
         asked = len(fake.requests)
         for number in range(3):
             await chat.send(f"question {number}")
-        await until(lambda: len(fake.requests) == asked + 3)
+        await fake.until(lambda: len(fake.requests) == asked + 3)
         await chat.until(lambda: chat.count("stream_start") == 3)
         sent = [[m["content"] for m in request["messages"][1:]] for request in fake.requests[asked:]]
         assert sent[2] == ["question 0", "ok", "question 1", "ok", "question 2"]
@@ -162,7 +173,7 @@ async def test_settings_hold_from_the_next_answer_on(fake: FakeVllm, fake_app_ur
     async with ChatClient(fake_app_url) as chat:
         asked, ended = len(fake.requests), chat.count("task_end")
         await chat.send("1")
-        await until(lambda: len(fake.requests) > asked)
+        await fake.until(lambda: len(fake.requests) > asked)
         await chat.set(temperature=0.25, top_p=0.5, max_tokens=77, seed=5, system_prompt="Be brief.")
         await chat.until(lambda: chat.count("task_end") > ended)
         await chat.ask("2")
@@ -241,12 +252,3 @@ async def test_uploads_and_mcp_are_off(fake_app_url: str) -> None:
         async with web.get(fake_app_url, headers={"Origin": "https://evil.example"}) as reply:
             assert "Access-Control-Allow-Origin" not in reply.headers
             assert 'href="https://' not in await reply.text()
-
-
-async def until(condition: object) -> None:
-    """Wait until `condition()` holds."""
-    async def poll() -> None:
-        while not condition():  # type: ignore[operator]
-            await asyncio.sleep(0.01)
-
-    await asyncio.wait_for(poll(), 30)

@@ -33,9 +33,13 @@ async def test_nothing_is_lost_when_the_source_fails() -> None:
         raise ConnectionError("gone")
 
     received = []
-    with pytest.raises(ConnectionError):
+
+    async def consume() -> None:
         async for flush in in_flushes(deltas(), interval_s=0):
             received.append(flush)
+
+    with pytest.raises(ConnectionError):
+        await consume()
     assert "".join(received) == "ab"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chat import errors
-from chat.texts import LANGUAGES, language_for, sentences, text
+from chat.texts import LANGUAGES, Language, language_for, sentences, text
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = "\n".join(path.read_text(encoding="utf-8") for path in [ROOT / "app.py", *(ROOT / "chat").rglob("*.py")])
@@ -26,8 +26,8 @@ def test_both_languages_have_the_same_keys_and_values() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_sentence_is_empty_or_left_in_the_other_language(language: str) -> None:
-    for key, sentence in sentences(language).items():  # type: ignore[arg-type]
+def test_no_sentence_is_empty_or_left_in_the_other_language(language: Language) -> None:
+    for key, sentence in sentences(language).items():
         chinese = re.search(r"[\u4e00-\u9fff]", sentence)
         assert sentence.strip(), key
         if key != "setting_top_p":  # a name, the same in both
