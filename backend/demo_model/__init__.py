@@ -1,0 +1,1 @@
+"""The bundled demonstration model: corpus, generators, tokenizer, training, evaluation and weights."""
