@@ -1,0 +1,60 @@
+"""Conversations as batches of token ids, short ones with short ones so that little is padding.
+
+A conversation is one row, starting at position 0 as it does in a chat; rows never share attention. Lengths are rounded
+up to a few sizes and every batch holds about the same number of tokens, so the network meets few distinct shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+import torch
+from tokenizers import Tokenizer
+
+from backend.demo_model.chat_format import encode_conversation
+from backend.demo_model.generators import Generator
+
+LENGTHS = (64, 96, 128, 192, 256, 384, 512, 1024, 2048)
+_POOL = 1024  # conversations sorted by length together
+
+Row = tuple[list[int], list[bool]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`ids` is (rows, length); `places` index the flattened ids whose next token is learned, `targets` are those."""
+
+    ids: torch.Tensor
+    places: torch.Tensor
+    targets: torch.Tensor
+
+
+def batches(generator: Generator, tokenizer: Tokenizer, rng: Random, tokens: int, padding: int) -> Iterator[Batch]:
+    """Endless batches of about `tokens` ids, in random order."""
+    waiting: dict[int, list[Row]] = {length: [] for length in LENGTHS}
+    while True:
+        ready: list[Batch] = []
+        for _ in range(_POOL):
+            ids, mask = encode_conversation(tokenizer, generator.conversation(rng))
+            ids, mask = ids[: LENGTHS[-1]], mask[: LENGTHS[-1]]
+            length = next(size for size in LENGTHS if size >= len(ids))
+            rows = waiting[length]
+            rows.append((ids, mask))
+            if len(rows) == max(1, tokens // length):
+                ready.append(_batch(rows, length, padding))
+                waiting[length] = []
+        rng.shuffle(ready)
+        yield from ready
+
+
+def _batch(rows: list[Row], length: int, padding: int) -> Batch:
+    ids = torch.full((len(rows), length), padding)
+    learned = torch.zeros((len(rows), length), dtype=torch.bool)
+    for number, (row, mask) in enumerate(rows):
+        ids[number, : len(row)] = torch.tensor(row)
+        learned[number, : len(row)] = torch.tensor(mask)
+    places = learned[:, 1:].nonzero()
+    flat = places[:, 0] * length + places[:, 1]
+    return Batch(ids, flat, ids[:, 1:][learned[:, 1:]])
