@@ -27,9 +27,7 @@ class Service:
 
     running: ClassVar[list[Service]] = []
 
-    def __init__(
-        self, command: list[str], env: dict[str, str], ready_url: str, log: Path, patience_s: float
-    ) -> None:
+    def __init__(self, command: list[str], env: dict[str, str], ready_url: str, log: Path, patience_s: float) -> None:
         self.command = command
         self.env = {**os.environ, **env}
         self.ready_url = ready_url
