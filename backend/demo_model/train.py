@@ -115,9 +115,12 @@ class Training:
                 )
                 tokens, losses, reported = 0, [], now
             if time.monotonic() - exported > EXPORT_EVERY_S:
+                before = time.monotonic()
                 self.export()
-                exported = reported = time.monotonic()
+                exported = time.monotonic()
+                reported += exported - before
         self.export()
+        print(f"{step} steps in {(time.monotonic() - started) / 60:.1f} min", flush=True)
 
     def export(self) -> None:
         """Write the folder as it is now."""
