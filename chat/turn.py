@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from chat.completion import Completion, in_flushes
@@ -37,10 +37,10 @@ class Answer:
         """The verdict on an answer in JSON mode that has ended."""
         return judge(self.turn.answer, self.ending)
 
-    async def stream(self, server: ModelServer, conversation: Conversation) -> AsyncIterator[str]:
+    async def stream(self, server: ModelServer, conversation: Conversation) -> AsyncGenerator[str, None]:
         """Yield the answer as it comes; it is kept in the conversation even when it breaks off.
 
-        A failure ends the iteration and is in `error`; cancelling (Stop) is noted and passed on.
+        A failure ends the iteration and is in `error`; cancelling or closing (Stop) is noted and passed on.
         """
         try:
             model = await server.model()

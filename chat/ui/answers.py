@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 import chainlit as cl
 
 from chat.model_server import ModelServer
@@ -28,8 +30,10 @@ async def answer_question(server: ModelServer, chat: ChatSession, question: cl.M
             )
             message = cl.Message(content="", language="json" if answer.json_mode else None)
             try:
-                async for piece in answer.stream(server, chat.conversation):
-                    await message.stream_token(piece)
+                # Closed at once, not when collected: Stop may come while a token is on its way to the page.
+                async with aclosing(answer.stream(server, chat.conversation)) as pieces:
+                    async for piece in pieces:
+                        await message.stream_token(piece)
             finally:
                 # Also when Stop cancelled the task: what has arrived stays, and says that it was stopped.
                 await _finish(message, answer)
