@@ -92,7 +92,7 @@ class Environment:
         for lock in missing:
             yield [str(self.python), *PIP, "--require-hashes", "-r", lock]
         if self.torch_pinned_in is not None:
-            self._refuse_cuda()
+            self.refuse_cuda()
         (self.path / STAMP).write_text(json.dumps({**present, **wanted}, indent=1))
 
     def installed(self) -> int:
@@ -106,7 +106,8 @@ class Environment:
         except CommandFailed:
             yield [str(self.python), *PIP, "--index-url", PYTORCH_INDEX, self.torch()]
 
-    def _refuse_cuda(self) -> None:
+    def refuse_cuda(self) -> None:
+        """A last look that no GPU package came along."""
         packages = [*self.path.glob("lib/python3*/site-packages/nvidia*")]
         if packages:
             raise Problem(
