@@ -46,7 +46,9 @@ class Installation:
         except CommandFailed:
             raise self._problem() from None
         else:
-            self.child = Child(f"install-{self.environment.name}", command, self.log, self.environment.root, pip_environment())
+            self.child = Child(
+                f"install-{self.environment.name}", command, self.log, self.environment.root, pip_environment()
+            )
 
     def progress(self) -> str:
         """How far it is, read from pip's output and from what has been unpacked."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 PAGE_TIMEOUT_S = 5
+# (EngineCore pid=1) INFO 11-23 05:49:57 [core.py:133] Initializing …
+_VLLM_PREFIX = re.compile(r"(\(.+? pid=\d+\) )?[A-Z]+ [\d-]+ [\d:]+ \[[^]]+\] ")
 ANSWER_TIMEOUT_S = 300  # a large model on a slow CPU takes long over its first token; Ctrl-C works meanwhile
 
 
@@ -40,18 +43,16 @@ def page_is_up(url: str) -> bool:
 
 
 def last_line(log: Path) -> str:
-    """The latest line of a log without vLLM's prefix, for the progress line; bars that rewrite themselves included."""
+    """What a log says last, for the progress line: vLLM's own message without its prefix, or a download's bar."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 4096))
+            file.seek(max(0, log.stat().st_size - 8192))
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
     lines = [line.strip() for line in text.replace("\r", "\n").splitlines() if line.strip()]
-    if not lines:
-        return ""
-    # (EngineCore pid=1) INFO 11-23 05:49:57 [core.py:133] Initializing …
-    return lines[-1].rpartition("] ")[2][:100]
+    told = [line for line in lines if "%|" in line or _VLLM_PREFIX.match(line)]
+    return _VLLM_PREFIX.sub("", (told or lines or [""])[-1])[:100]
 
 
 def _json(request: urllib.request.Request, timeout_s: float) -> dict[str, list[dict[str, str]]]:
