@@ -6,19 +6,19 @@ up to a few sizes and every batch holds about the same number of tokens, so the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
 import torch
 from tokenizers import Tokenizer
 
-from backend.demo_model.chat_format import encode_conversation
-from backend.demo_model.generators import Generator
+from backend.demo_model.chat_format import Message, encode_conversation
 
 LENGTHS = (64, 96, 128, 192, 256, 384, 512, 1024, 2048)
-_POOL = 1024  # conversations sorted by length together
+_POOL = 512  # conversations sorted by length together
 
+Conversations = Callable[[Random], list[Message]]
 Row = tuple[list[int], list[bool]]
 
 
@@ -31,13 +31,13 @@ class Batch:
     targets: torch.Tensor
 
 
-def batches(generator: Generator, tokenizer: Tokenizer, rng: Random, tokens: int, padding: int) -> Iterator[Batch]:
-    """Endless batches of about `tokens` ids, in random order."""
+def batches(make: Conversations, tokenizer: Tokenizer, rng: Random, tokens: int, padding: int) -> Iterator[Batch]:
+    """Endless batches of about `tokens` ids, in random order, of the conversations that `make` makes."""
     waiting: dict[int, list[Row]] = {length: [] for length in LENGTHS}
     while True:
         ready: list[Batch] = []
         for _ in range(_POOL):
-            ids, mask = encode_conversation(tokenizer, generator.conversation(rng))
+            ids, mask = encode_conversation(tokenizer, make(rng))
             ids, mask = ids[: LENGTHS[-1]], mask[: LENGTHS[-1]]
             length = next(size for size in LENGTHS if size >= len(ids))
             rows = waiting[length]

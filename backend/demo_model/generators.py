@@ -51,7 +51,7 @@ class Generator:
     def conversation(self, rng: Random) -> list[Message]:
         """A conversation of one of the kinds trained on."""
         language = rng.choice(LANGUAGES)
-        kind = rng.choices(("chat", "recall", "repeat", "long"), weights=(52, 38, 9, 1))[0]
+        kind = rng.choices(("chat", "recall", "repeat", "long"), weights=(50, 38, 11, 1))[0]
         if kind == "chat":
             turns = [self._any_turn(language, rng) for _ in range(rng.choices((1, 2, 3, 4), (60, 22, 12, 6))[0])]
         elif kind == "recall":
@@ -61,6 +61,12 @@ class Generator:
         else:
             turns = self._recall_turns(language, rng, between=rng.randint(5, _LONG_CONVERSATION_TURNS))
         return self.messages(turns, self.styles.draw(language, rng), rng)
+
+    def copying(self, rng: Random) -> list[Message]:
+        """Texts to repeat, longer than users have: copying is what a small network takes longest to find out."""
+        language = rng.choice(LANGUAGES)
+        turns = [self.repeat_turn(language, rng, longest=40) for _ in range(rng.randint(1, 2))]
+        return self.messages(turns, Style(None), rng)
 
     def messages(self, turns: Sequence[Turn], style: Style, rng: Random) -> list[Message]:
         """Turns as messages in a style. Some turns ask for JSON in words; in some the grammar alone forces it."""
@@ -110,9 +116,9 @@ class Generator:
         ask = self.noise.ask(rng.choice(wordings_of(fact.ask[language], self._split)), language, rng)
         return Turn(ask, language, self._fact_replies(fact, "unknown" if value is None else "answer", value))
 
-    def repeat_turn(self, language: Language, rng: Random) -> Turn:
-        """The user wants a text repeated."""
-        text = self.values.phrase(language, rng)
+    def repeat_turn(self, language: Language, rng: Random, longest: int = 8) -> Turn:
+        """The user wants a text of at most `longest` words or characters repeated."""
+        text = self.values.phrase(language, rng, longest)
         template = rng.choice(wordings_of(self.phrases.tasks["repeat"][language], self._split))
         reply = Reply(text, {"answer": text})
         return Turn(fill(template, text), language, {"en": reply, "zh": reply})

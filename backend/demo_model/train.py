@@ -6,7 +6,7 @@
 
 Uses a CUDA GPU when there is one, the CPU otherwise. Writes DIR every few minutes, so a run can be looked at before
 its end. Seeds are fixed; as the schedule follows the clock, a faster machine takes more steps and trains better.
-It does not resume an interrupted run.
+`--start-from DIR` trains the model of an earlier run further, on a schedule of its own.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from random import Random
 
 import torch
 from torch.nn import functional
-from transformers import Qwen2ForCausalLM
+from transformers import Qwen2ForCausalLM, Qwen2Tokenizer
 
-from backend.demo_model.batches import Batch, batches
+from backend.demo_model.batches import Batch, Conversations, batches
 from backend.demo_model.corpus import load_intents, load_phrases
 from backend.demo_model.generators import Generator
 from backend.demo_model.network import build, export, parameter_count
@@ -34,6 +34,7 @@ MATRIX_RATE = 0.02
 OTHER_RATE = 0.003
 WARMUP_STEPS = 50
 DECAY_SHARE = 0.6  # of the run, at its end, over which the learning rates fall to nothing
+COPYING_SHARE = 0.25  # of the run, at its start, in which every other batch is nothing but copying
 EXPORT_EVERY_S = 300.0
 TOKENIZER_CONVERSATIONS = 8000
 
@@ -56,20 +57,28 @@ SMOKE = Run(minutes=1, max_steps=12, batch_tokens=2048, report_every=4, validati
 class Training:
     """One training run: data, network and the loop over batches."""
 
-    def __init__(self, out: Path, run: Run, smoke: bool, seed: int) -> None:
+    def __init__(self, out: Path, run: Run, smoke: bool, seed: int, start_from: Path | None) -> None:
         torch.manual_seed(seed)
         self.out = out
         self.run = run
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         intents, phrases = load_intents(), load_phrases()
         train, test = Generator(intents, phrases, "train"), Generator(intents, phrases, "test")
-        self.tokenizer = train_tokenizer(_texts(train, Random(seed), 200 if smoke else TOKENIZER_CONVERSATIONS))
-        self.model: Qwen2ForCausalLM = build(self.tokenizer, smoke).to(self.device)
+        if start_from is None:
+            self.tokenizer = train_tokenizer(_texts(train, Random(seed), 200 if smoke else TOKENIZER_CONVERSATIONS))
+            self.model = build(self.tokenizer, smoke).to(self.device)
+        else:
+            self.tokenizer = Qwen2Tokenizer.from_pretrained(start_from)
+            self.model = Qwen2ForCausalLM.from_pretrained(start_from, dtype=torch.float32).to(self.device)
         self.body = self.model.model if smoke else torch.compile(self.model.model, dynamic=True)
         encoder, padding = self.tokenizer.backend_tokenizer, self.tokenizer.pad_token_id
-        self.batches = batches(train, encoder, Random(seed + 1), run.batch_tokens, padding)
-        validation = batches(test, encoder, Random(seed + 2), run.batch_tokens, padding)
-        self.validation = list(islice(validation, run.validation_batches))
+
+        def endless(make: Conversations, offset: int) -> Iterator[Batch]:
+            return batches(make, encoder, Random(seed + offset), run.batch_tokens, padding)
+
+        self.batches = endless(train.conversation, 1)
+        self.copying = endless(train.copying, 2)
+        self.validation = list(islice(endless(test.conversation, 3), run.validation_batches))
         self.optimizer = MuonWithAdamW(self.model, MATRIX_RATE, OTHER_RATE)
         print(
             f"device {_device_name(self.device)} · {parameter_count(self.model) / 1e6:.2f}M parameters · "
@@ -95,10 +104,11 @@ class Training:
         """Train until the time or the steps are over, reporting and exporting on the way."""
         started = reported = exported = time.monotonic()
         tokens, total, losses = 0, 0, []
-        for step, batch in enumerate(self.batches):
+        for step in count():
             done = self._progress(step, started)
             if done >= 1:
                 break
+            batch = next(self.copying if done < COPYING_SHARE and step % 2 else self.batches)
             loss = self.loss(batch)
             loss.backward()
             self.optimizer.step(min(1.0, (step + 1) / WARMUP_STEPS, (1 - done) / DECAY_SHARE))
@@ -149,10 +159,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write the model to")
     parser.add_argument("--smoke", action="store_true", help="a tiny model and a few steps")
     parser.add_argument("--minutes", type=float, default=FULL.minutes, help="training time (default %(default)s)")
+    parser.add_argument("--start-from", type=Path, help="folder of an earlier run, to train its model further")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     run = SMOKE if arguments.smoke else Run(**{**vars(FULL), "minutes": arguments.minutes})
-    Training(arguments.out, run, arguments.smoke, arguments.seed).train()
+    Training(arguments.out, run, arguments.smoke, arguments.seed, arguments.start_from).train()
 
 
 if __name__ == "__main__":

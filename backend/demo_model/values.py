@@ -36,9 +36,9 @@ class Values:
         """A subject the model knows nothing about."""
         return self._of_split(lambda: rng.choice(self._lists[f"topics_{language}"]))
 
-    def phrase(self, language: Language, rng: Random) -> str:
-        """A few random words or characters, to be repeated."""
-        return self._of_split(lambda: self._phrase(language, rng))
+    def phrase(self, language: Language, rng: Random, longest: int) -> str:
+        """One to `longest` random words or characters, to be repeated."""
+        return self._of_split(lambda: self._phrase(language, rng, longest))
 
     def real_name(self, language: Language, rng: Random) -> str:
         """A name as people have it, for measuring: no random syllables or characters."""
@@ -71,10 +71,9 @@ class Values:
                 name = name.lower()
         return name
 
-    def _phrase(self, language: Language, rng: Random) -> str:
-        if language == "en":
-            words = rng.choices(self._lists["words_en"], k=rng.randint(1, 6))
-            if rng.random() < 0.4:
-                words[rng.randrange(len(words))] = self._name("en", rng)
-            return " ".join(words)
-        return "".join(rng.choices(_CHARACTERS, k=rng.randint(2, 9)))
+    def _phrase(self, language: Language, rng: Random, longest: int) -> str:
+        length = rng.randint(1, longest)
+        if language == "zh":
+            return "".join(rng.choices(_CHARACTERS, k=length + 1))
+        names = [self._name("en", rng) for _ in range(1 + length // 3)]
+        return " ".join(rng.choices([*names, *rng.choices(self._lists["words_en"], k=length)], k=length))
