@@ -161,6 +161,15 @@ def test_the_health_check_tells_health_from_sickness(services: Services, service
     assert check(free_port()) != 0
 
 
+def test_the_guide_names_what_is_there() -> None:
+    guide = (ROOT / "docs" / "docker.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"(?:`|^ {4})([A-Z][A-Z_]+)[=`]", guide, re.MULTILINE)) <= documented()
+    files = set(re.findall(r"docker-compose[\w.-]*\.yml", guide)) - {"docker-compose.override.yml"}
+    assert files <= set(STACKS)
+    images = {stack["services"]["vllm"]["image"] for stack in STACKS.values()}
+    assert set(re.findall(r"vllm/[\w-]+:\S+", guide)) <= images
+
+
 @pytest.mark.parametrize("file", list(STACKS))
 def test_compose_accepts_the_file(file: str) -> None:
     client = compose_client()

@@ -17,6 +17,12 @@ from tests.fake_vllm import free_port
 
 pytestmark = pytest.mark.timeout(600)
 
+KILL_THE_ENGINE = """
+import os, pathlib, signal
+(engine,) = [file.parent.name for file in pathlib.Path("/proc").glob("[0-9]*/comm") if "EngineCor" in file.read_text()]
+os.kill(int(engine), signal.SIGKILL)
+"""
+
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
@@ -69,6 +75,20 @@ def test_a_wrong_setting_is_named(stack: Stack) -> None:
     done = run(["docker", "run", "--rm", "-e", "PAGODA_TOP_P=7", stack.image])
     assert done.returncode == 1
     assert "PAGODA_TOP_P='7' is not valid" in done.stdout + done.stderr
+
+
+async def test_vllm_comes_back_after_its_engine_died(stack: Stack) -> None:
+    async with ChatClient(stack.url) as chat:
+        assert (await chat.ask("Hello!")).text
+        assert stack.execute("vllm", "python3", "-c", KILL_THE_ENGINE).returncode == 0
+        deadline = time.monotonic() + 120
+        while (reply := await chat.ask("Hello?")).errors == []:
+            assert time.monotonic() < deadline, "the page did not notice"
+        assert "model server" in reply.errors[0]
+        while (reply := await chat.ask("Hello again!")).errors:
+            assert time.monotonic() < deadline, "vLLM did not come back"
+            await asyncio.sleep(2)
+        assert reply.text.strip()
 
 
 async def test_stopping_takes_seconds_even_with_a_page_open(stack: Stack) -> None:
