@@ -14,19 +14,18 @@ export MODEL PORT BACKEND_PORT
 
 APP = .venv/bin/python
 BACKEND = .venv-backend/bin/python
-PYTEST = $(APP) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-model test-server test-launch app backend install lint types format lock \
+.PHONY: help demo test test-unit test-model test-server test-launch test-containers app backend install lint types format lock \
 	screenshots clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 demo:  ## install what is missing, start vLLM and the page on http://localhost:8080 (MODEL, PORT, BACKEND_PORT)
 	@$(PYTHON) -m scripts.demo
 
-test:  ## everything: unit, bundled model, real vLLM, real browser, and `make demo` itself
+test:  ## everything: unit, bundled model, real vLLM, real browser, `make demo` itself, containers
 	@$(PYTHON) -m scripts.testing
 
 test-unit:  ## the unit tests alone: seconds
@@ -40,6 +39,9 @@ test-server:  ## the tests against a real vLLM and in a real browser
 
 test-launch:  ## the tests of `make demo`
 	@$(PYTHON) -m scripts.testing launch
+
+test-containers:  ## the tests of the container files, and of the stack where Docker is
+	@$(PYTHON) -m scripts.testing containers
 
 install:  ## create both environments, with what tests and checks need
 	@$(PYTHON) -m scripts.install app-dev backend-dev

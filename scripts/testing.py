@@ -1,7 +1,8 @@
 """`make test`: prepare what tests need, run every kind, and count: `python3 -m scripts.testing [KIND ...]`.
 
 Kinds: unit; model (the bundled model, beside vLLM's environment, which has torch); server and browser (one pytest run,
-so that one vLLM serves both); launch (`make demo` itself). A skipped test counts as a failure.
+so that one vLLM serves both); launch (`make demo` itself); containers. A skipped test counts as a failure, except where
+it needs Docker; its reason is printed with the counts.
 """
 
 from scripts.supported import require_supported_python
@@ -23,6 +24,7 @@ from scripts.problems import Problem  # noqa: E402
 
 MODEL_TESTS = "tests/unit/test_demo_model.py"
 OUTCOMES = ("passed", "failed", "error", "skipped")
+MAY_SKIP = "containers"  # Docker and its images are nothing that `make test` installs
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ RUNS = (
     Run("model", BACKEND_DEV, (MODEL_TESTS,)),
     Run("server", APP_DEV, ("tests/server", "tests/browser")),
     Run("launch", APP_DEV, ("tests/launch",)),
+    Run("containers", APP_DEV, ("tests/containers",)),
 )
 
 
@@ -56,40 +59,42 @@ def main(names: "list[str]") -> int:
             console.say(str(problem))
             return 1
     counts: Counter[tuple[str, str]] = Counter()
-    codes = [_pytest(run, counts) for run in runs]
-    _summarize(counts, time.monotonic() - start)
-    bad = sum(number for (_, outcome), number in counts.items() if outcome != "passed")
-    return 0 if not any(codes) and not bad else 1
+    reasons: set[str] = set()
+    codes = [_pytest(run, counts, reasons) for run in runs]
+    _summarize(counts, reasons, time.monotonic() - start)
+    skipped = sum(number for (kind, outcome), number in counts.items() if outcome == "skipped" and kind != MAY_SKIP)
+    return 0 if not any(codes) and not skipped else 1
 
 
-def _pytest(run: Run, counts: "Counter[tuple[str, str]]") -> int:
+def _pytest(run: Run, counts: "Counter[tuple[str, str]]", reasons: "set[str]") -> int:
     print(f"\n--- {run.name}: {' '.join(run.arguments)}", flush=True)
     report = ROOT / "logs" / f"test-{run.name}.xml"
     report.unlink(missing_ok=True)
     command = [str(run.environment.python), "-m", "pytest", *run.arguments, f"--junitxml={report}"]
     code = subprocess.run(command, cwd=ROOT, check=False).returncode
-    counts.update(_count(run, report))
+    if report.is_file():
+        _count(run, report, counts, reasons)
     return code
 
 
-def _count(run: Run, report: Path) -> "Counter[tuple[str, str]]":
-    """(kind, outcome) of each test in a JUnit report; the kind is the folder, except for the bundled model's."""
-    if not report.is_file():
-        return Counter({(run.name, "error"): 1})
-    found: Counter[tuple[str, str]] = Counter()
+def _count(run: Run, report: Path, counts: "Counter[tuple[str, str]]", reasons: "set[str]") -> None:
+    """Add (kind, outcome) of each test in a JUnit report; the kind is the folder, except for the bundled model's."""
     for case in ElementTree.parse(report).iter("testcase"):
         parts = case.get("classname", "").split(".")
         kind = parts[1] if run.name != "model" and parts[0] == "tests" and len(parts) > 1 else run.name
-        children = {child.tag for child in case}
+        children = {child.tag: child for child in case}
         outcome = {"failure": "failed", "error": "error", "skipped": "skipped"}
-        found[kind, next((word for tag, word in outcome.items() if tag in children), "passed")] += 1
-    return found
+        counts[kind, next((word for tag, word in outcome.items() if tag in children), "passed")] += 1
+        if "skipped" in children:
+            reasons.add(f"{kind}: {children['skipped'].get('message', '')}")
 
 
-def _summarize(counts: "Counter[tuple[str, str]]", seconds: float) -> None:
+def _summarize(counts: "Counter[tuple[str, str]]", reasons: "set[str]", seconds: float) -> None:
     print("\n--- tests per kind")
     for kind in dict.fromkeys(kind for kind, _ in counts):
-        print(f"{kind:8}" + _words({o: counts[kind, o] for o in OUTCOMES}))
+        print(f"{kind:11}" + _words({o: counts[kind, o] for o in OUTCOMES}))
+    for reason in sorted(reasons):
+        print(f"skipped, {reason}")
     total = {o: sum(counts[key] for key in counts if key[1] == o) for o in OUTCOMES}
     print(f"===== {_words(total)} in {seconds:.2f}s =====")
 

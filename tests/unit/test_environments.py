@@ -6,7 +6,9 @@ Real virtual environments and a real pip, with a tiny wheel of its own in a temp
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import subprocess
 import sys
 import time
 import zipfile
@@ -14,7 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from scripts.environments import APP, BACKEND, PIP, STAMP, Environment, package_count
+from scripts.environments import (
+    APP,
+    BACKEND,
+    PIP,
+    PYTORCH_INDEX,
+    STAMP,
+    CommandFailed,
+    Environment,
+    package_count,
+)
 from scripts.installing import Installation, InstallLock, pip_environment
 from scripts.problems import PIP as KNOWN_PIP
 from scripts.problems import Problem, explain
@@ -43,10 +54,19 @@ def build_wheel(folder: Path, version: str) -> str:
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """One that is still to be made."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     (tmp_path / "tiny.lock").write_text(build_wheel(tmp_path, "1.0"))
     return Environment("tiny", ".venv", ("tiny.lock",), root=tmp_path)
+
+
+@pytest.fixture
+def made(environment: Environment) -> Environment:
+    """One that looks finished, made without pip, which takes seconds."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment.path], check=True)
+    (environment.path / STAMP).write_text(json.dumps(environment.wanted()))
+    return environment
 
 
 def bring_up(environment: Environment) -> Installation:
@@ -59,50 +79,70 @@ def bring_up(environment: Environment) -> Installation:
     return installation
 
 
-def test_it_is_made_once_and_then_left_alone(environment: Environment) -> None:
-    assert not environment.is_ready()
-    bring_up(environment)
-    assert environment.is_ready()
-    assert len(list(environment.path.glob("lib/python3*/site-packages/tiny.py"))) == 1
-    log = (environment.root / "install-tiny.log").read_bytes()
-    assert bring_up(environment).child is None
-    assert (environment.root / "install-tiny.log").read_bytes() == log
-
-
-def test_an_interrupted_one_is_made_anew(environment: Environment) -> None:
+@pytest.mark.timeout(300)
+def test_it_is_made_and_made_anew_when_interrupted_or_outdated(environment: Environment) -> None:
     installation = Installation(environment, environment.root)
     installation.advance()
     assert installation.child is not None
     end([installation.child], patience_s=0)
     (environment.path / "left behind").mkdir(parents=True)
     assert not environment.is_ready()
+
     bring_up(environment)
+    assert environment.is_ready()
     assert not (environment.path / "left behind").exists()
+    assert len(list(environment.path.glob("lib/python3*/site-packages/tiny-1.0.dist-info"))) == 1
 
-
-def test_a_changed_lock_makes_it_anew(environment: Environment) -> None:
-    bring_up(environment)
     (environment.root / "tiny.lock").write_text(build_wheel(environment.root, "1.1"))
     assert not environment.is_ready()
     bring_up(environment)
-    assert len(list(environment.path.glob("lib/python3*/site-packages/tiny-1.1.dist-info"))) == 1
+    assert [p.name for p in environment.path.glob("lib/python3*/site-packages/tiny-*")] == ["tiny-1.1.dist-info"]
 
 
-def test_a_further_lock_is_added_to_what_is_there(environment: Environment) -> None:
-    bring_up(environment)
-    (environment.path / "kept").touch()
-    (environment.root / "more.lock").write_text("")
-    more = Environment("tiny", ".venv", ("tiny.lock", "more.lock"), root=environment.root)
-    bring_up(more)
-    assert (environment.path / "kept").exists()
+def test_a_finished_one_is_left_alone(made: Environment) -> None:
+    assert made.is_ready()
+    assert bring_up(made).child is None
+    assert not (made.root / "install-tiny.log").exists()
+
+
+def test_a_further_lock_is_added_to_what_is_there(made: Environment) -> None:
+    (made.root / "more.lock").write_text("")
+    more = Environment("tiny", ".venv", ("tiny.lock", "more.lock"), root=made.root)
+    assert not more.is_ready()
+    commands = list(more.make())
+    assert [command[-2:] for command in commands] == [["-r", "more.lock"]]
     assert more.is_ready()
-    assert environment.is_ready()
+    assert made.is_ready()
 
 
-def test_one_whose_python_is_gone_is_not_ready(environment: Environment) -> None:
-    bring_up(environment)
-    environment.python.unlink()
-    assert not environment.is_ready()
+def test_it_is_not_ready_while_something_is_being_added(made: Environment) -> None:
+    (made.root / "more.lock").write_text("")
+    next(Environment("tiny", ".venv", ("tiny.lock", "more.lock"), root=made.root).make())
+    assert not made.is_ready()
+
+
+def test_one_whose_python_is_gone_is_not_ready(made: Environment) -> None:
+    made.python.unlink()
+    assert not made.is_ready()
+
+
+def test_a_failed_command_leaves_it_unfinished(made: Environment) -> None:
+    (made.path / STAMP).unlink()
+    commands = made.make()
+    next(commands)
+    with pytest.raises(CommandFailed):
+        commands.throw(CommandFailed)
+    assert not made.is_ready()
+
+
+def test_torch_comes_as_pip_is_configured_or_else_from_pytorchs_index(tmp_path: Path) -> None:
+    (tmp_path / "pins.txt").write_text("torch==2.0+cpu\n")
+    commands = Environment("b", ".venv", (), "pins.txt", tmp_path).make()
+    assert next(commands)[1:3] == ["-m", "venv"]
+    assert next(commands)[-2:] == ["--progress-bar=off", "torch==2.0+cpu"]
+    assert commands.throw(CommandFailed)[-3:] == ["--index-url", PYTORCH_INDEX, "torch==2.0+cpu"]
+    with pytest.raises(CommandFailed):
+        commands.throw(CommandFailed)
 
 
 @pytest.mark.parametrize(
@@ -129,19 +169,11 @@ def test_what_pip_refuses_is_said_in_a_sentence(
         raise explain("pip", pip.exit_code() or 0, pip.log, KNOWN_PIP)
 
 
-def test_a_failed_installation_is_not_ready(environment: Environment) -> None:
-    (environment.root / "tiny.lock").write_text(f"tiny==1.0 --hash=sha256:{'0' * 64}\n")
-    with pytest.raises(Problem):
-        bring_up(environment)
-    assert not environment.is_ready()
-
-
-def test_a_cuda_package_is_refused(environment: Environment) -> None:
-    bring_up(environment)
-    site_packages = next(environment.path.glob("lib/python3*/site-packages"))
+def test_a_cuda_package_is_refused(made: Environment) -> None:
+    site_packages = next(made.path.glob("lib/python3*/site-packages"))
     (site_packages / "nvidia_cublas_cu12.dist-info").mkdir()
     with pytest.raises(Problem, match="CUDA packages got into"):
-        environment.refuse_cuda()
+        made.refuse_cuda()
 
 
 def test_torch_is_pinned_to_the_cpu_build() -> None:
