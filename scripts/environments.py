@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 import sys
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -85,7 +84,8 @@ class Environment:
         (self.path / STAMP).unlink(missing_ok=True)
         if outdated or not present:
             missing, present = list(self.locks), {}
-            shutil.rmtree(self.path, ignore_errors=True)
+            if self.path.exists():
+                yield ["rm", "-rf", str(self.path)]
             yield [sys.executable, "-m", "venv", str(self.path)]
             if self.torch_pinned_in is not None:
                 yield from self._install_torch()

@@ -133,6 +133,8 @@ def main(names: Sequence[str]) -> int:
         end([installation.child for installation in installations if installation.child is not None])
         report(console, problem)
         return 1
+    finally:
+        stopping.restore()
     console.say(f"Environments ready: {', '.join(i.environment.folder for i in installations)}")
     return 0
 

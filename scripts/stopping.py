@@ -23,8 +23,7 @@ class Stopping:
     def __init__(self) -> None:
         self._received: int | None = None
         self._may_raise = False
-        for number in SIGNALS:
-            signal.signal(number, self._handle)
+        self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
 
     def check(self) -> None:
         """Raise `Stopped` if a signal has come."""
@@ -45,6 +44,11 @@ class Stopping:
         """From here on nothing interrupts: everything is being ended already."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
+
+    def restore(self) -> None:
+        """Hand the signals back to whom they belonged before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         self._received = number

@@ -85,7 +85,7 @@ def test_it_is_made_and_made_anew_when_interrupted_or_outdated(environment: Envi
     installation.advance()
     assert installation.child is not None
     end([installation.child], patience_s=0)
-    (environment.path / "left behind").mkdir(parents=True)
+    (environment.path / "left behind").mkdir(parents=True, exist_ok=True)
     assert not environment.is_ready()
 
     bring_up(environment)

@@ -93,19 +93,23 @@ def test_a_killed_launcher_leaves_nothing_behind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_is_noted_and_raised_where_it_is_safe(number: signal.Signals) -> None:
-    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = signal.getsignal(number)
+    stopping = Stopping()
     try:
-        stopping = Stopping()
         stopping.check()
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         with pytest.raises(Stopped, match=number.name):
             stopping.check()
-        stopping = Stopping()
+    finally:
+        stopping.restore()
+    assert signal.getsignal(number) is before
+
+    stopping = Stopping()
+    try:
         with pytest.raises(Stopped, match=number.name), stopping.interruptible():
             signal.raise_signal(number)
     finally:
-        for n, handler in handlers.items():
-            signal.signal(n, handler)
+        stopping.restore()
 
 
 class Clock:
