@@ -21,7 +21,7 @@ from scripts.problems import Problem
 ROOT = Path(__file__).resolve().parent.parent
 PYTORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 STAMP = "pagoda.json"
-PIP = ("-m", "pip", "install", "--no-input", "--no-deps", "--no-compile", "--progress-bar=off")
+PIP = ("-m", "pip", "install", "--no-input", "--no-deps", "--no-build-isolation", "--no-compile", "--progress-bar=off")
 
 Commands = Generator[list[str], None, None]
 
@@ -119,7 +119,7 @@ class CommandFailed(Exception):
     """A command of `Environment.make` ended with an error."""
 
 
-APP = Environment("app", ".venv", ("requirements.lock",))
+APP = Environment("app", ".venv", ("requirements-build.lock", "requirements.lock"))
 BACKEND = Environment("backend", ".venv-backend", ("backend/requirements.lock",), "backend/requirements.txt")
 APP_DEV = Environment("app", ".venv", (*APP.locks, "requirements-dev.lock"))
 BACKEND_DEV = Environment(

@@ -34,6 +34,7 @@ class Lock:
 
 
 LOCKS = (
+    Lock("requirements-build.lock", "requirements-build.txt"),
     Lock("requirements.lock", "requirements.txt"),
     Lock("requirements-dev.lock", "requirements-dev.txt", "requirements.lock"),
     Lock("backend/requirements.lock", "backend/requirements.txt"),

