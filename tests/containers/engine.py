@@ -18,7 +18,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 CPU_STACK = ROOT / "docker-compose.cpu.yml"
 EXAMPLE = ROOT / ".env.example"
-UP_S = 300
+UP_S = 400  # a busy machine; an idle one needs a tenth
 
 
 def base_image() -> str:
@@ -33,7 +33,7 @@ def documented() -> set[str]:
     return set(re.findall(r"^# (\w+)=", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE))
 
 
-def run(command: Sequence[str], timeout_s: float = 30, env: Mapping[str, str] = {}) -> subprocess.CompletedProcess[str]:
+def run(command: Sequence[str], timeout_s: float = 60, env: Mapping[str, str] = {}) -> subprocess.CompletedProcess[str]:
     """Run to the end; output and errors are kept, nothing is raised for an exit code."""
     return subprocess.run(
         command, cwd=ROOT, env=os.environ | dict(env), capture_output=True, text=True, timeout=timeout_s
@@ -73,22 +73,27 @@ class Stack:
         self._compose = [*client, "-p", f"pagoda-test-{os.getpid()}", "-f", str(CPU_STACK)]
 
     def __enter__(self) -> Stack:
+        try:
+            self._start()
+        except BaseException:  # a test run that is broken off leaves no container behind either
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self) -> None:
         # Built apart first, as compose cannot lend a build the host's network, and some package indexes answer only
         # there; compose then finds every layer done.
         self._check(run(["docker", "build", "--network", "host", "-t", self.image, "."], UP_S))
         started = self.compose("up", "--build", "-d", timeout_s=UP_S)
         if started.returncode:
-            logs = self.compose("logs", "--no-color").stdout
-            self.__exit__()
-            self._check(started, logs)
+            self._check(started, self.compose("logs", "--no-color").stdout)
         self._wait_for_the_page()
-        return self
 
     def __exit__(self, *_error: object) -> None:
-        self.compose("down", "--volumes", "--rmi", "local", "--timeout", "10", timeout_s=60)
+        self.compose("down", "--volumes", "--rmi", "local", "--timeout", "10", timeout_s=90)
         run(["docker", "rmi", self.image])
 
-    def compose(self, *arguments: str, timeout_s: float = 30) -> subprocess.CompletedProcess[str]:
+    def compose(self, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         """A compose command on this stack."""
         return run([*self._compose, *arguments], timeout_s, self._settings)
 

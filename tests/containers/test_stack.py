@@ -15,7 +15,7 @@ from tests.chat_client import ChatClient
 from tests.containers.engine import Stack, missing, run
 from tests.fake_vllm import free_port
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 KILL_THE_ENGINE = """
 import os, pathlib, signal
