@@ -16,6 +16,7 @@ from chat.model_server import Model, ModelServer
 from chat.sampling import Sampling
 
 FLUSH_INTERVAL_S = 0.04
+SHORTEST_MEASURED_MS = 50
 
 
 class Completion:
@@ -31,10 +32,12 @@ class Completion:
         self.e2el_ms = 0.0
 
     @property
-    def output_throughput(self) -> float:
-        """Tokens per second after the first; 0 where there is no second."""
-        after_first_s = (self.e2el_ms - self.ttft_ms) / 1000
-        return (self.completion_tokens - 1) / after_first_s if after_first_s > 0 else 0.0
+    def output_throughput(self) -> float | None:
+        """Tokens per second after the first; None where they came too quickly to be measured here."""
+        after_first_ms = self.e2el_ms - self.ttft_ms
+        if after_first_ms < SHORTEST_MEASURED_MS:
+            return None
+        return (self.completion_tokens - 1) / after_first_ms * 1000
 
     async def deltas(
         self,

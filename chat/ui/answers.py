@@ -79,10 +79,11 @@ def _facts(answer: Answer) -> str:
     completion = answer.completion
     if not completion.completion_tokens:
         return ""
+    rate = completion.output_throughput
     return text(
         answer.language,
-        "status_facts",
+        "status_facts_brief" if rate is None else "status_facts",
         tokens=completion.completion_tokens,
         ttft_ms=round(completion.ttft_ms),
-        rate=round(completion.output_throughput),
+        rate=round(rate or 0),
     )

@@ -94,7 +94,9 @@ class ChatPage:
         await self.send(question)
         await expect(self.answers).to_have_count(count + 1)
         await self.ended()
-        return (await self.answers.nth(count).inner_text()).strip()
+        # The status line is drawn inside the answer's own element.
+        status = await self.status.last.inner_text()
+        return (await self.answers.nth(count).inner_text()).removesuffix(status).strip()
 
     async def ended(self) -> None:
         """Wait until no answer is under way: the stop button has become the send button again."""
