@@ -17,6 +17,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU_STACK = ROOT / "docker-compose.cpu.yml"
+PROJECT = "pagoda-test"
 EXAMPLE = ROOT / ".env.example"
 UP_S = 400  # a busy machine; an idle one needs a tenth
 
@@ -62,17 +63,21 @@ def missing() -> str | None:
 
 
 class Stack:
-    """The stack without a GPU, under a project name of its own; every setting is empty, whatever shell and .env say."""
+    """The stack without a GPU, under a project name of its own; every setting is empty, whatever shell and .env say.
+
+    The name is always the same, so that a run clears away what a killed one left. Two runs at a time do not go.
+    """
 
     def __init__(self, port: int) -> None:
         client = compose_client()
         assert client is not None
         self.url = f"http://127.0.0.1:{port}"
-        self.image = f"pagoda-test-{os.getpid()}-app"
+        self.image = f"{PROJECT}-image"
         self._settings = dict.fromkeys(documented(), "") | {"PORT": str(port)}
-        self._compose = [*client, "-p", f"pagoda-test-{os.getpid()}", "-f", str(CPU_STACK)]
+        self._compose = [*client, "-p", PROJECT, "-f", str(CPU_STACK)]
 
     def __enter__(self) -> Stack:
+        self.__exit__()
         try:
             self._start()
         except BaseException:  # a test run that is broken off leaves no container behind either
