@@ -64,6 +64,7 @@ def check(options: Options) -> Hardware:
     hardware = detect()
     preflight.check_system(hardware.system, hardware.machine, preflight.libc())
     preflight.check_cpu(hardware)
+    preflight.check_libraries()
     preflight.check_port(options.port, "PORT", "the page")
     preflight.check_port(options.backend_port, "BACKEND_PORT", "vLLM")
     preflight.check_memory(hardware)

