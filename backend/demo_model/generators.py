@@ -19,6 +19,8 @@ from backend.demo_model.styles import Reply, Style, Styles, first_sentence, writ
 from backend.demo_model.values import Values
 
 UNKNOWN_INTENT = "out_of_world"
+# What the page's first questions and the tests of the whole stack ask; the ids are those of the corpus.
+PROMISED_INTENTS = ("four_great_novels", "who_are_you", "what_is_vllm", "plug_in_model", "count_to_100")
 _LONG_CONVERSATION_TURNS = 40
 
 
@@ -136,13 +138,12 @@ class Generator:
     def _any_turn(self, language: Language, rng: Random) -> Turn:
         if rng.random() < 0.12:
             language = "en" if language == "zh" else "zh"
-        kind = rng.choices(("intent", "unknown", "not_told"), weights=(84, 12, 4))[0]
+        kind = rng.choices(("intent", "unknown", "not_told"), weights=(76, 12, 12))[0]
         if kind == "unknown":
             return self.unknown_turn(language, rng)
         if kind == "not_told":
             return self.recall_turn(rng.choice(self.phrases.facts), None, language, rng)
-        known = [intent for intent in self.intents.values() if intent.id != UNKNOWN_INTENT]
-        return self.intent_turn(rng.choice(known), language, rng)
+        return self.intent_turn(self._known_intent(rng), language, rng)
 
     def _recall_turns(self, language: Language, rng: Random, between: int) -> list[Turn]:
         """One fact or two are told, other things are talked about, the facts are asked back."""
@@ -169,8 +170,13 @@ class Generator:
         """A turn between telling and asking, which must not claim that a fact was never told."""
         if rng.random() < 0.1:
             return self.unknown_turn(language, rng)
-        known = [intent for intent in self.intents.values() if intent.id != UNKNOWN_INTENT]
-        return self.intent_turn(rng.choice(known), language, rng)
+        return self.intent_turn(self._known_intent(rng), language, rng)
+
+    def _known_intent(self, rng: Random) -> Intent:
+        """Any intent but the unknown; those the demonstration promises come up more often."""
+        if rng.random() < 0.12:
+            return self.intents[rng.choice(PROMISED_INTENTS)]
+        return rng.choice([intent for intent in self.intents.values() if intent.id != UNKNOWN_INTENT])
 
     def _fact_replies(self, fact: Fact, part: str, value: str | None) -> dict[Language, Reply]:
         templates = {"told": fact.told, "answer": fact.answer, "unknown": fact.unknown}[part]
