@@ -12,7 +12,7 @@ from random import Random
 
 from backend.demo_model.corpus import LANGUAGES, Intent, Language
 from backend.demo_model.generators import UNKNOWN_INTENT, Generator, fill
-from backend.demo_model.split import wordings_of
+from backend.demo_model.split import Split, wordings_of
 from backend.demo_model.styles import first_sentence
 
 Check = Callable[[str], bool]
@@ -82,20 +82,24 @@ def _system_prompt_cases(
 def _recall_cases(
     test: Generator, known: list[tuple[Intent, str]], language: Language, per_skill: int, rng: Random
 ) -> list[Case]:
-    """A name told, two other questions, the name asked back: as text and in JSON mode."""
+    """An unseen name told, two other questions, the name asked back: in trained words, in new ones, in JSON mode."""
     fact = test.phrases.facts[0]
     line = test.phrases.system_prompts["json"][language][0]
     made: list[Case] = []
-    for number in range(per_skill):
-        name = test.values.real_name(language, rng)
-        tell = fill(rng.choice(wordings_of(fact.tell[language], "test")), name)
-        ask = rng.choice(wordings_of(fact.ask[language], "test"))
-        between = [question for _, question in rng.sample(known, TURNS_BETWEEN)]
-        asks = (tell, *between, ask)
-        if number % 4 == 3:
-            made.append(Case("recall: name, JSON mode", language, asks, _name_in_json(name), line, json_mode=True))
-        else:
-            made.append(Case("recall: name", language, asks, _contains(name)))
+    for _ in range(per_skill):
+        recalls: tuple[tuple[str, Split, str | None], ...] = (
+            ("recall: name", "train", None),
+            ("recall: name, new wording", "test", None),
+            ("recall: name, JSON mode", "train", line),
+        )
+        for skill, split, prompt in recalls:
+            name = test.values.real_name(language, rng)
+            tell = fill(rng.choice(wordings_of(fact.tell[language], split)), name)
+            ask = rng.choice(wordings_of(fact.ask[language], split))
+            between = [question for _, question in rng.sample(known, TURNS_BETWEEN)]
+            check = _contains(name) if prompt is None else _name_in_json(name)
+            made.append(Case(skill, language, (tell, *between, ask), check, prompt, json_mode=prompt is not None))
+        ask = rng.choice(wordings_of(fact.ask[language], "train"))
         made.append(Case("recall: nothing told", language, (ask,), _one_of(fact.unknown[language])))
     return made
 
