@@ -12,7 +12,24 @@ from typing import Literal
 from zlib import crc32
 
 Split = Literal["train", "test"]
-ALWAYS_TRAINED = ("列出中国四大名著及其作者", "请列出中国四大名著及其作者", "中国四大名著有哪些")
+ALWAYS_TRAINED = (
+    "列出中国四大名著及其作者",
+    "请列出中国四大名著及其作者",
+    "中国四大名著有哪些",
+    "Please list China's four great classical novels and their authors",
+    "Who are you",
+    "你是谁",
+    "What is vLLM",
+    "vLLM 是什么",
+    "How can I use a real model",
+    "怎么用真正的模型",
+    "What is PagedAttention",
+    "PagedAttention 是什么",
+    "Count from 1 to 100",
+    "从 1 数到 100",
+    "What is my name",
+    "我叫什么名字",
+)
 _VALUES_PER_TEST_VALUE = 10
 _WORDINGS_PER_TEST_WORDING = 8
 _SMALLEST_SPLIT_LIST = 4
