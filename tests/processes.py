@@ -39,14 +39,20 @@ class Service:
             self.process = subprocess.Popen(
                 self.command, cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
             )
+        try:
+            self._wait()
+        except BaseException:
+            self.end()
+            raise
+        self.running.append(self)
+        return self
+
+    def _wait(self) -> None:
         deadline = time.monotonic() + self.patience_s
         while not self._ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                self.end()
                 raise RuntimeError(f"{' '.join(self.command)} did not become ready:\n{self.tail()}")
             time.sleep(0.1)
-        self.running.append(self)
-        return self
 
     def tail(self) -> str:
         """The end of its log."""

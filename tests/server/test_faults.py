@@ -207,6 +207,21 @@ async def test_choosing_a_preset_fills_in_its_prompt(fake_app_url: str) -> None:
         assert shown["system_prompt"] == "Answer in one short sentence."
 
 
+async def test_a_full_context_leaves_out_the_oldest_turns_and_keeps_the_system_prompt(
+    fake: FakeVllm, fake_app_url: str
+) -> None:
+    fake.script = Script(["a" * 400])
+    async with ChatClient(fake_app_url) as chat:
+        await chat.set(system_prompt="Be brief.", max_tokens=500)
+        replies = [await chat.ask(f"{number}" * 100) for number in range(5)]
+        sent = fake.requests[-1]["messages"]
+        # 2,048 less 500 for the answer hold the prompt's 9, the question's 100 and two turns of 500.
+        assert sent[0] == {"role": "system", "content": "Be brief."}
+        assert [message["content"][0] for message in sent[1::2]] == ["2", "3", "4"]
+        assert replies[-1].status == [text("en-US", "status_left_out", count=2)]
+        assert replies[2].status == []
+
+
 async def test_a_question_longer_than_the_context_is_explained(fake: FakeVllm, fake_app_url: str) -> None:
     async with ChatClient(fake_app_url) as chat:
         [sentence] = (await chat.ask("x" * 3000)).errors
