@@ -20,7 +20,13 @@ from backend.demo_model.values import Values
 
 UNKNOWN_INTENT = "out_of_world"
 # What the page's first questions and the tests of the whole stack ask; the ids are those of the corpus.
-PROMISED_INTENTS = ("four_great_novels", "who_are_you", "what_is_vllm", "plug_in_model", "count_to_100")
+PROMISED_INTENTS = (
+    *("greeting", "how_are_you", "who_are_you", "what_can_you_do", "who_made_you", "thanks", "goodbye", "help"),
+    *("good_morning", "good_night", "good_evening", "joke", "are_you_human", "languages", "test_message"),
+    *("what_is_pagoda", "json_on", "json_off", "set_system_prompt", "open_settings", "plug_in_model", "need_gpu"),
+    *("why_limited", "is_real_vllm", "bundled_model_size", "stop_answer", "four_great_novels", "what_is_vllm"),
+    *("pagedattention", "count_to_100"),
+)
 _LONG_CONVERSATION_TURNS = 40
 
 
@@ -53,7 +59,7 @@ class Generator:
     def conversation(self, rng: Random) -> list[Message]:
         """A conversation of one of the kinds trained on."""
         language = rng.choice(LANGUAGES)
-        kind = rng.choices(("chat", "recall", "repeat", "long"), weights=(50, 38, 11, 1))[0]
+        kind = rng.choices(("chat", "recall", "repeat", "long"), weights=(68, 25, 4, 3))[0]
         if kind == "chat":
             turns = [self._any_turn(language, rng) for _ in range(rng.choices((1, 2, 3, 4), (60, 22, 12, 6))[0])]
         elif kind == "recall":
@@ -174,7 +180,7 @@ class Generator:
 
     def _known_intent(self, rng: Random) -> Intent:
         """Any intent but the unknown; those the demonstration promises come up more often."""
-        if rng.random() < 0.12:
+        if rng.random() < 0.45:
             return self.intents[rng.choice(PROMISED_INTENTS)]
         return rng.choice([intent for intent in self.intents.values() if intent.id != UNKNOWN_INTENT])
 

@@ -74,7 +74,7 @@ class Styles:
     def prompt(self, kind: str, language: Language, rng: Random) -> str:
         """A system prompt of one kind; in training the app's own preset comes up often."""
         prompts = self._prompts[kind][language]
-        return prompts[0] if rng.random() < 0.25 else rng.choice(prompts)
+        return prompts[0] if rng.random() < 0.4 else rng.choice(prompts)
 
     def draw(self, language: Language, rng: Random) -> Style:
         """A style for a conversation held mostly in `language`."""
@@ -82,7 +82,7 @@ class Styles:
             language = "en" if language == "zh" else "zh"
         kind = rng.choices(
             ("none", "assistant", "unrelated", "concise", "list", "answer_in_en", "answer_in_zh"),
-            weights=(40, 14, 6, 7, 6, 13, 13),
+            weights=(22, 28, 4, 6, 4, 18, 18),
         )[0]
         text = None if kind == "none" else self.prompt(kind, language, rng)
         if kind.startswith("answer_in") and rng.random() < 0.15:

@@ -34,7 +34,7 @@ MATRIX_RATE = 0.02
 OTHER_RATE = 0.003
 WARMUP_STEPS = 50
 DECAY_SHARE = 0.6  # of the run, at its end, over which the learning rates fall to nothing
-COPYING_SHARE = 0.25  # of the run, at its start, in which every other batch is nothing but copying
+COPYING_SHARE = 0.25  # of a run from scratch, at its start, in which every other batch is nothing but copying
 EXPORT_EVERY_S = 300.0
 TOKENIZER_CONVERSATIONS = 8000
 
@@ -65,6 +65,7 @@ class Training:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         intents, phrases = load_intents(), load_phrases()
         train, test = Generator(intents, phrases, "train"), Generator(intents, phrases, "test")
+        self.copying_share = COPYING_SHARE if start_from is None else 0.0
         if start_from is None:
             self.tokenizer = train_tokenizer(_texts(train, Random(seed), 200 if smoke else TOKENIZER_CONVERSATIONS))
             self.model = build(self.tokenizer, smoke).to(self.device)
@@ -109,7 +110,7 @@ class Training:
             done = self._progress(step, started)
             if done >= 1:
                 break
-            batch = next(self.copying if done < COPYING_SHARE and step % 2 else self.batches)
+            batch = next(self.copying if done < self.copying_share and step % 2 else self.batches)
             loss = self.loss(batch)
             loss.backward()
             self.optimizer.step(min(1.0, (step + 1) / WARMUP_STEPS, (1 - done) / DECAY_SHARE))
