@@ -90,9 +90,10 @@ class ChatPage:
 
     async def ask(self, question: str) -> str:
         """Send a question, wait for the end of its answer, return the answer's text."""
-        count = await self.answers.count()
+        count, told = await self.answers.count(), await self.status.count()
         await self.send(question)
         await expect(self.answers).to_have_count(count + 1)
+        await expect(self.status).to_have_count(told + 1)
         await self.ended()
         # The status line is drawn inside the answer's own element.
         status = await self.status.last.inner_text()

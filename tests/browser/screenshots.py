@@ -41,10 +41,12 @@ async def take(browser: Browser, url: str, language: Language, theme: Theme) -> 
         await chat.ask(QUESTIONS[language])
         await expect(chat.status).to_have_count(2)
         # The page scrolls each new question to the top; show the whole conversation.
+        await chat.page.set_viewport_size({"width": 1200, "height": 1050})
         await chat.answers.first.scroll_into_view_if_needed()
         await chat.page.mouse.wheel(0, -5000)
         await expect(chat.page.get_by_text(text(language, "starter_books_message"))).to_be_in_viewport()
         await chat.page.screenshot(path=FOLDER / f"conversation-{look}.png")
+        await chat.page.set_viewport_size({"width": 1200, "height": 800})
         await chat.page.locator("#chat-settings-open-modal").click()
         await chat.page.locator("#system_prompt").wait_for()
         await chat.page.screenshot(path=FOLDER / f"settings-{look}.png", animations="disabled")
