@@ -17,10 +17,10 @@ BACKEND = .venv-backend/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-model test-server test-launch test-containers app backend install lint types format lock \
-	screenshots clean
+	evaluate-demo-model screenshots clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' Makefile
 
 demo:  ## install what is missing, start vLLM and the page on http://localhost:8080 (MODEL, PORT, BACKEND_PORT)
 	@$(PYTHON) -m scripts.demo
@@ -68,6 +68,10 @@ format:  ## rewrite the code the way ruff formats it
 
 lock:  ## resolve the requirements files anew into the lock files (network)
 	@$(PYTHON) -m scripts.lock
+
+evaluate-demo-model:  ## measure the bundled model: scores per skill and language, tokens/s (about ten minutes)
+	@$(PYTHON) -m scripts.install backend-dev
+	@$(BACKEND) -m backend.demo_model.evaluate
 
 screenshots:  ## pictures of the page for the README
 	@$(PYTHON) -m scripts.install app-dev backend

@@ -12,11 +12,12 @@ from random import Random
 
 import torch
 from tokenizers import Tokenizer
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from backend.demo_model.chat_format import Message, encode_conversation
 
 LENGTHS = (64, 96, 128, 192, 256, 384, 512, 1024, 2048)
-_POOL = 512  # conversations sorted by length together
+_PREFETCH = 4
 
 Conversations = Callable[[Random], list[Message]]
 Row = tuple[list[int], list[bool]]
@@ -31,22 +32,34 @@ class Batch:
     targets: torch.Tensor
 
 
-def batches(make: Conversations, tokenizer: Tokenizer, rng: Random, tokens: int, padding: int) -> Iterator[Batch]:
-    """Endless batches of about `tokens` ids, in random order, of the conversations that `make` makes."""
-    waiting: dict[int, list[Row]] = {length: [] for length in LENGTHS}
-    while True:
-        ready: list[Batch] = []
-        for _ in range(_POOL):
-            ids, mask = encode_conversation(tokenizer, make(rng))
+class Batches(IterableDataset[Batch]):
+    """Endless batches of about `tokens` ids of the conversations that `make` makes, another stream in each worker."""
+
+    def __init__(self, make: Conversations, tokenizer: Tokenizer, seed: int, tokens: int, padding: int) -> None:
+        self._make = make
+        self._tokenizer = tokenizer
+        self._seed = seed
+        self._tokens = tokens
+        self._padding = padding
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        rng = Random(f"{self._seed}/{0 if worker is None else worker.id}")
+        waiting: dict[int, list[Row]] = {length: [] for length in LENGTHS}
+        while True:
+            ids, mask = encode_conversation(self._tokenizer, self._make(rng))
             ids, mask = ids[: LENGTHS[-1]], mask[: LENGTHS[-1]]
             length = next(size for size in LENGTHS if size >= len(ids))
             rows = waiting[length]
             rows.append((ids, mask))
-            if len(rows) == max(1, tokens // length):
-                ready.append(_batch(rows, length, padding))
+            if len(rows) == max(1, self._tokens // length):
+                yield _batch(rows, length, self._padding)
                 waiting[length] = []
-        rng.shuffle(ready)
-        yield from ready
+
+
+def stream(batches: Batches, workers: int) -> Iterator[Batch]:
+    """The batches as `workers` processes make them, always in the same order (0: made in this process)."""
+    return iter(DataLoader(batches, batch_size=None, num_workers=workers, prefetch_factor=_PREFETCH if workers else None))
 
 
 def _batch(rows: list[Row], length: int, padding: int) -> Batch:

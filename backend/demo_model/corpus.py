@@ -1,34 +1,38 @@
-"""The hand-written text of the demonstration model, read strictly from YAML files.
+"""The hand-written intents and tables of the demonstration model.
 
-`corpus/*.yaml` hold intents: ways to ask something, answers to it, and perhaps the answer as JSON.
-`phrases/*.yaml` hold what the generators are made of: system prompts, wordings, facts to recall, values.
-An unknown key, a missing language or an empty text is refused with a sentence naming the file and the entry.
+`corpus/**/*.yaml` hold intents: ways to ask something, answers to it, and perhaps the answer as JSON. `corpus/tables.yaml`
+holds relations (country, capital, continent) with their rows and the templates that ask for a column; every row and
+question of a table is an intent too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-import yaml
+from backend.demo_model.reading import (
+    LANGUAGES,
+    ByLanguage,
+    CorpusError,
+    Language,
+    by_language,
+    entries,
+    mapping,
+    texts,
+)
+from backend.demo_model.texts import capitalized, fill
 
-Language = Literal["en", "zh"]
-LANGUAGES: tuple[Language, Language] = ("en", "zh")
 HERE = Path(__file__).parent
 CORPUS_DIR = HERE / "corpus"
-PHRASES_DIR = HERE / "phrases"
-
-ByLanguage = dict[Language, tuple[str, ...]]
-
-
-class CorpusError(ValueError):
-    """A corpus or phrases file is not what it has to be; the message names the file and the entry."""
+TABLES = "tables.yaml"
+TABLE_TOPIC = "knowledge"
 
 
 @dataclass(frozen=True)
 class Intent:
-    """Something the model can be asked, with its answers; `topic` is the name of its file."""
+    """Something the model can be asked, with its answers; `topic` is the name of its folder or else its file."""
 
     id: str
     topic: str
@@ -38,146 +42,117 @@ class Intent:
 
 
 @dataclass(frozen=True)
-class Fact:
-    """Something a user tells about himself and asks back later; `{x}` stands for the value."""
+class Question:
+    """Templates that ask a table for the column `about`; `json` names the columns of the JSON answer."""
 
-    id: str
-    tell: ByLanguage
-    told: ByLanguage
+    about: str
+    json: tuple[str, ...]
     ask: ByLanguage
     answer: ByLanguage
-    unknown: ByLanguage
 
 
 @dataclass(frozen=True)
-class Phrases:
-    """All that `phrases/` holds."""
+class Table:
+    """A relation; each row holds, by language, one text per key."""
 
-    system_prompts: dict[str, ByLanguage]
-    wordings: dict[str, ByLanguage]
-    tasks: dict[str, ByLanguage]
-    facts: tuple[Fact, ...]
-    values: dict[str, tuple[str, ...]]
-
-
-SYSTEM_PROMPT_KEYS = ("assistant", "unrelated", "concise", "list", "answer_in_en", "answer_in_zh", "json")
-WORDING_KEYS = ("openers", "closers", "as_json", "same_what_is", "same_how_to")
-TASK_KEYS = ("repeat", "unknown")
-VALUE_KEYS = (
-    "given_names_en",
-    "family_names_en",
-    "syllables_en",
-    "surnames_zh",
-    "given_characters_zh",
-    "cities_en",
-    "cities_zh",
-    "colors_en",
-    "colors_zh",
-    "foods_en",
-    "foods_zh",
-    "words_en",
-    "topics_en",
-    "topics_zh",
-)
+    id: str
+    keys: tuple[str, ...]
+    rows: tuple[dict[Language, dict[str, str]], ...]
+    questions: tuple[Question, ...]
 
 
 def load_intents(folder: Path = CORPUS_DIR) -> tuple[Intent, ...]:
-    """Read every `*.yaml` of a folder, in the order of file names; ids are unique across files."""
+    """Every intent of a folder, in the order of file names, then those of its tables; ids are unique."""
     intents: list[Intent] = []
     seen: dict[str, str] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        for where, entry in _entries(path):
-            keys = _mapping(entry, where, required=("id", "ask", "answer"), optional=("json",))
-            intent = Intent(
-                id=keys["id"],
-                topic=path.stem,
-                ask=_by_language(keys["ask"], f"{where}, ask"),
-                answer=_by_language(keys["answer"], f"{where}, answer"),
-                json=_json_by_language(keys["json"], f"{where}, json") if "json" in keys else None,
-            )
+    for path in sorted(folder.rglob("*.yaml")):
+        if path.name == TABLES:
+            made = [intent for table in load_tables(path) for intent in table_intents(table)]
+        else:
+            topic = path.stem if path.parent == folder else path.parent.name
+            made = [_intent(topic, where, entry) for where, entry in entries(path)]
+        for intent in made:
             if intent.id in seen:
-                raise CorpusError(f"{where}: this id is already used in {seen[intent.id]}.")
+                raise CorpusError(f"{path.name}, {intent.id}: this id is already used in {seen[intent.id]}.")
             seen[intent.id] = path.name
-            intents.append(intent)
+        intents += made
     if not intents:
         raise CorpusError(f"{folder} holds no intents.")
     return tuple(intents)
 
 
-def load_phrases(folder: Path = PHRASES_DIR) -> Phrases:
-    """Read the files the generators need."""
-    facts: list[Fact] = []
-    for where, entry in _entries(folder / "recall.yaml"):
-        parts = ("tell", "told", "ask", "answer", "unknown")
-        keys = _mapping(entry, where, required=("id", *parts))
-        facts.append(Fact(keys["id"], *(_by_language(keys[part], f"{where}, {part}") for part in parts)))
-    values_where = "values.yaml"
-    values = _mapping(_read(folder / values_where), values_where, required=VALUE_KEYS)
-    return Phrases(
-        system_prompts=_named(folder / "system_prompts.yaml", SYSTEM_PROMPT_KEYS),
-        wordings=_named(folder / "wordings.yaml", WORDING_KEYS),
-        tasks=_named(folder / "tasks.yaml", TASK_KEYS),
-        facts=tuple(facts),
-        values={key: _texts(value, f"{values_where}, {key}") for key, value in values.items()},
+def load_tables(path: Path = CORPUS_DIR / TABLES) -> tuple[Table, ...]:
+    """The relations of the tables file."""
+    tables: list[Table] = []
+    for where, entry in entries(path):
+        given = mapping(entry, where, required=("id", "keys", "rows", "questions"))
+        keys = texts(given["keys"], f"{where}, keys")
+        rows = [_row(row, keys, f"{where}, row {number}") for number, row in enumerate(given["rows"], 1)]
+        questions: list[Question] = []
+        for question in given["questions"]:
+            parts = mapping(question, f"{where}, questions", required=("about", "json", "ask", "answer"))
+            asked = f"{where}, {parts['about']}"
+            questions.append(
+                Question(
+                    parts["about"],
+                    texts(parts["json"], f"{asked}, json"),
+                    by_language(parts["ask"], f"{asked}, ask"),
+                    by_language(parts["answer"], f"{asked}, answer"),
+                )
+            )
+        tables.append(Table(given["id"], keys, tuple(rows), tuple(questions)))
+    return tuple(tables)
+
+
+def table_intents(table: Table) -> Iterator[Intent]:
+    """Each question about each row, as an intent."""
+    for row in table.rows:
+        for question in table.questions:
+            yield Intent(
+                id=f"{table.id} {question.about} {'/'.join(row['en'].values())}",
+                topic=TABLE_TOPIC,
+                ask=_filled(question.ask, row),
+                answer=_filled(question.answer, row),
+                json={language: row_json(row[language], question.json) for language in LANGUAGES},
+            )
+
+
+def row_json(row: dict[str, str], keys: tuple[str, ...]) -> dict[str, Any]:
+    """Columns of a row as JSON; a column of digits is a number."""
+    return {key: int(row[key]) if row[key].isdigit() else row[key] for key in keys}
+
+
+def _intent(topic: str, where: str, entry: object) -> Intent:
+    keys = mapping(entry, where, required=("id", "ask", "answer"), optional=("json",))
+    return Intent(
+        id=keys["id"],
+        topic=topic,
+        ask=by_language(keys["ask"], f"{where}, ask"),
+        answer=by_language(keys["answer"], f"{where}, answer"),
+        json=_json_by_language(keys["json"], f"{where}, json") if "json" in keys else None,
     )
 
 
-def _read(path: Path) -> object:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise CorpusError(f"{path.name} is not valid YAML: {error}") from error
+def _row(row: object, keys: tuple[str, ...], where: str) -> dict[Language, dict[str, str]]:
+    cells = by_language(row, where)
+    for language in LANGUAGES:
+        if len(cells[language]) != len(keys):
+            raise CorpusError(f"{where}, {language}: {len(cells[language])} cells for {len(keys)} keys.")
+    return {language: dict(zip(keys, cells[language], strict=True)) for language in LANGUAGES}
 
 
-def _entries(path: Path) -> list[tuple[str, object]]:
-    """The entries of a list file, each with the words that name it in an error."""
-    loaded = _read(path)
-    if not isinstance(loaded, list):
-        raise CorpusError(f"{path.name} has to be a list of entries.")
-    entries: list[tuple[str, object]] = []
-    for number, entry in enumerate(loaded, 1):
-        name = entry.get("id") if isinstance(entry, dict) else None
-        if not isinstance(name, str) or not name:
-            raise CorpusError(f"{path.name}, entry {number}: it needs an id.")
-        entries.append((f"{path.name}, {name}", entry))
-    return entries
-
-
-def _named(path: Path, keys: tuple[str, ...]) -> dict[str, ByLanguage]:
-    loaded = _mapping(_read(path), path.name, required=keys)
-    return {key: _by_language(value, f"{path.name}, {key}") for key, value in loaded.items()}
-
-
-def _mapping(value: object, where: str, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise CorpusError(f"{where}: expected keys and values.")
-    for key in value:
-        if key not in required and key not in optional:
-            raise CorpusError(f"{where}: unknown key {key!r}.")
-    for key in required:
-        if key not in value:
-            raise CorpusError(f"{where}: the key {key!r} is missing.")
-    return value
-
-
-def _texts(value: object, where: str) -> tuple[str, ...]:
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not texts:
-        raise CorpusError(f"{where}: expected a list of texts.")
-    for text in texts:
-        if not isinstance(text, str) or not text.strip():
-            raise CorpusError(f"{where}: {text!r} is not a text; quote it if it is meant as one.")
-    return tuple(texts)
-
-
-def _by_language(value: object, where: str) -> ByLanguage:
-    mapping = _mapping(value, where, required=LANGUAGES)
-    return {language: _texts(mapping[language], f"{where}, {language}") for language in LANGUAGES}
+def _filled(templates: ByLanguage, row: dict[Language, dict[str, str]]) -> ByLanguage:
+    return {
+        language: tuple(
+            dict.fromkeys(capitalized(fill(template, **row[language])) for template in templates[language])
+        )
+        for language in LANGUAGES
+    }
 
 
 def _json_by_language(value: object, where: str) -> dict[Language, dict[str, Any]]:
-    mapping = _mapping(value, where, required=LANGUAGES)
+    both = mapping(value, where, required=LANGUAGES)
     for language in LANGUAGES:
-        if not isinstance(mapping[language], dict):
+        if not isinstance(both[language], dict):
             raise CorpusError(f"{where}, {language}: a JSON answer is an object.")
-    return cast("dict[Language, dict[str, Any]]", mapping)
+    return cast("dict[Language, dict[str, Any]]", both)

@@ -7,7 +7,7 @@ the first eighth, at least one, is kept; those that differ in case, blanks and p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cache
 from typing import Literal
 from zlib import crc32
 
@@ -45,10 +45,11 @@ def wording_key(text: str) -> str:
     return "".join(character for character in text.lower() if character.isalnum())
 
 
-def wordings_of(texts: Sequence[str], split: Split) -> tuple[str, ...]:
+@cache
+def wordings_of(texts: tuple[str, ...], split: Split) -> tuple[str, ...]:
     """The wordings of one list that belong to a split, in order; lists under four are shared by both."""
     if len(texts) < _SMALLEST_SPLIT_LIST:
-        return tuple(texts)
+        return texts
     keys = {wording_key(text) for text in texts} - {wording_key(text) for text in ALWAYS_TRAINED}
     ranked = sorted(keys, key=lambda key: crc32(key.encode()))
     kept = set(ranked[: max(1, len(texts) // _WORDINGS_PER_TEST_WORDING)])

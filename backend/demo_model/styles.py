@@ -1,100 +1,107 @@
-"""How an answer is given: the language, form and system prompt asked for, and the text that follows from them."""
+"""System prompts of one split, and what they ask for: language, form, persona, a name, JSON."""
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal
 
-from backend.demo_model.corpus import ByLanguage, Language
+from backend.demo_model.phrases import Phrases
+from backend.demo_model.reading import Language
 from backend.demo_model.split import Split, wordings_of
+from backend.demo_model.texts import fill
+from backend.demo_model.turns import Form, Style
+from backend.demo_model.values import Values
 
-Form = Literal["plain", "concise", "list"]
-_SENTENCE_END = re.compile(r"(?<=[。！？])(?=.)|(?<=[.!?])\s+(?=[A-Z\d])")
-
-
-@dataclass(frozen=True)
-class Style:
-    """What a system prompt asks of every answer; `language` None is the language of the question."""
-
-    system_prompt: str | None
-    language: Language | None = None
-    form: Form = "plain"
-    json: bool = False
-
-
-@dataclass(frozen=True)
-class Reply:
-    """The full answer to one question in one language, as text and as a JSON object."""
-
-    text: str
-    json: dict[str, Any]
-
-
-def sentences(text: str) -> list[str]:
-    """Split at the ends of Chinese or English sentences."""
-    return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
-
-
-def first_sentence(text: str) -> str:
-    """The short form of an answer."""
-    return sentences(text)[0]
-
-
-def write(reply: Reply, form: Form) -> str:
-    """The reply as text in the form asked for."""
-    if form == "concise":
-        return first_sentence(reply.text)
-    if form == "list":
-        return "\n".join(f"- {sentence}" for sentence in sentences(reply.text))
-    return reply.text
-
-
-def write_json(reply: Reply, enforced: bool, rng: Random) -> str:
-    """The reply as JSON. Blanks differ between servers, so each way of setting them is seen in training.
-
-    Enforcing JSON without free white space, vLLM 0.32 (xgrammar 0.2.8) allows `, ` and `:` alone, later ones `,` and
-    `:`. Asked for in words, JSON is best written as Python's json writes it.
-    """
-    separators = rng.choices(((", ", ":"), (",", ":"), (", ", ": ")), (80, 10, 10) if enforced else (25, 5, 70))[0]
-    return json.dumps(reply.json, ensure_ascii=False, separators=separators)
+_FORMS: dict[str, Form] = {"concise": "concise", "list": "list", "table": "table"}
+# what is asked of an answer, and how often of a hundred; `+` joins two wishes
+_KINDS = {
+    "none": 27,
+    "assistant": 25,
+    "unrelated": 4,
+    "concise": 7,
+    "list": 5,
+    "table": 4,
+    "language": 11,
+    "persona": 9,
+    "name": 4,
+    "name+language": 1,
+    "concise+language": 2,
+    "persona+language": 1,
+}
 
 
 class Styles:
     """Draws styles, with system prompts of one split."""
 
-    def __init__(self, system_prompts: dict[str, ByLanguage], split: Split) -> None:
-        self._prompts = {
-            kind: {language: wordings_of(texts, split) for language, texts in by_language.items()}
-            for kind, by_language in system_prompts.items()
+    def __init__(self, phrases: Phrases, values: Values, split: Split) -> None:
+        self._values = values
+        self._split = split
+        self._personas = phrases.personas
+        self._prompts = phrases.system_prompts
+        self._persona_prompts = {
+            (persona.id, language): (
+                *(fill(text, x=persona.noun[language]) for text in self._prompts["persona"][language]),
+                *persona.prompts[language],
+            )
+            for persona in phrases.personas
+            for language in persona.noun
         }
 
     def prompt(self, kind: str, language: Language, rng: Random) -> str:
         """A system prompt of one kind; in training the app's own preset comes up often."""
-        prompts = self._prompts[kind][language]
-        return prompts[0] if rng.random() < 0.4 else rng.choice(prompts)
+        texts = self._prompts[kind][language]
+        if self._split == "train" and rng.random() < 0.25:
+            return texts[0]
+        return self._cased(rng.choice(wordings_of(texts, self._split)), rng)
 
     def draw(self, language: Language, rng: Random) -> Style:
         """A style for a conversation held mostly in `language`."""
+        prompt_language: Language = language
         if rng.random() < 0.15:
-            language = "en" if language == "zh" else "zh"
-        kind = rng.choices(
-            ("none", "assistant", "unrelated", "concise", "list", "answer_in_en", "answer_in_zh"),
-            weights=(22, 28, 4, 6, 4, 18, 18),
-        )[0]
-        text = None if kind == "none" else self.prompt(kind, language, rng)
-        if kind.startswith("answer_in") and rng.random() < 0.15:
-            other = self.prompt(rng.choice(("assistant", "unrelated")), language, rng)
-            text = f"{other} {text}" if rng.random() < 0.5 else f"{text} {other}"
-        as_json = rng.random() < 0.15
+            prompt_language = "en" if language == "zh" else "zh"
+        kind = rng.choices(list(_KINDS), list(_KINDS.values()))[0]
+        style = self.style(kind, prompt_language, rng, as_json=rng.random() < 0.12)
+        if kind in ("language", "persona", "name") and rng.random() < 0.2:
+            other = self.prompt(rng.choice(("assistant", "unrelated")), prompt_language, rng)
+            joined = [other, style.system_prompt or ""]
+            rng.shuffle(joined)
+            return _with_prompt(style, " ".join(joined))
+        return style
+
+    def style(self, kind: str, language: Language, rng: Random, as_json: bool = False) -> Style:
+        """A style of a kind, its system prompt in `language`; `as_json` adds the line of the JSON switch."""
+        parts: list[str] = []
+        wished: dict[str, object] = {}
+        for wish in kind.split("+"):
+            if wish == "none":
+                continue
+            if wish == "language":
+                wished["language"] = target = rng.choice(("en", "zh"))
+                parts.append(self.prompt(f"answer_in_{target}", language, rng))
+            elif wish == "persona":
+                wished["persona"] = persona = rng.choice(self._personas)
+                prompts = wordings_of(self._persona_prompts[persona.id, language], self._split)
+                parts.append(self._cased(rng.choice(prompts), rng))
+            elif wish == "name":
+                wished["name"] = name = self._values.text("name", language, rng)
+                parts.append(fill(self.prompt("name", language, rng), x=name))
+            else:
+                parts.append(self.prompt(wish, language, rng))
+                wished["form"] = _FORMS.get(wish, "plain")
+        text = " ".join(parts) or None
         if as_json:
             line = self.prompt("json", language, rng)
             text = line if text is None else text + rng.choice(("\n", "\n", "\n\n", " ")) + line
-        return Style(
-            system_prompt=text,
-            language="en" if kind == "answer_in_en" else "zh" if kind == "answer_in_zh" else None,
-            form="concise" if kind == "concise" else "list" if kind == "list" else "plain",
-            json=as_json,
-        )
+        return Style(system_prompt=text, json=as_json, **wished)  # type: ignore[arg-type]
+
+    def _cased(self, text: str, rng: Random) -> str:
+        """In training now and then without its full stop or in lower case, never as a held-out wording."""
+        if self._split == "train" and rng.random() < 0.15:
+            text = text.rstrip("。.")
+        if self._split == "train" and rng.random() < 0.08 and "{" not in text:
+            text = text.lower()
+        return text
+
+
+def _with_prompt(style: Style, system_prompt: str) -> Style:
+    return Style(system_prompt, style.language, style.form, style.json, style.persona, style.name)
+

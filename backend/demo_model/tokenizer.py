@@ -19,7 +19,7 @@ from transformers import Qwen2Tokenizer
 from backend.demo_model.chat_format import CHAT_TEMPLATE, END_OF_TEXT, IM_END, IM_START, SPECIAL_TOKENS
 
 PIECES = r"\":|\",| [\"\[{]| ?[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]*|[\s\S]"
-VOCABULARY_SIZE = 6144
+VOCABULARY_SIZE = 8192
 MODEL_MAX_LENGTH = 2048
 _CHARACTER_WEIGHT = 20  # times each common Chinese character is shown, so that it is merged before rare words
 

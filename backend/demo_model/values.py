@@ -1,4 +1,4 @@
-"""Names, cities, random phrases: the values generated conversations are filled with.
+"""Names, cities, dates, amounts, random phrases: the values generated conversations are filled with.
 
 Every value belongs to one split by its hash (split.py), those made of random syllables and characters too, so a name
 of the test split is never trained on however it comes about.
@@ -8,29 +8,76 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import TypeVar
 
-from backend.demo_model.corpus import Language
+from backend.demo_model.reading import Language
 from backend.demo_model.split import Split, value_split
 from backend.demo_model.tokenizer import common_chinese_characters
 
+Value = str | int | float
+_T = TypeVar("_T", bound=Value)
 _CHARACTERS = common_chinese_characters()
+_LISTS = {
+    "city": "cities",
+    "color": "colors",
+    "food": "foods",
+    "job": "jobs",
+    "pet": "pets",
+    "hobby": "hobbies",
+    "drink": "drinks",
+    "company": "companies",
+    "country": "countries",
+    "product": "products",
+    "task": "tasks",
+    "subject": "subjects",
+    "topic": "topics",
+}
+_RANGES = {
+    "count": (2, 500),
+    "rating": (1, 5),
+    "temperature": (-20, 40),
+    "wind": (0, 90),
+    "year": (1985, 2026),
+    "age": (16, 90),
+    "distance": (2, 990),
+    "duration": (5, 300),
+    "number": (1, 999),
+}
+_MONTHS = ("January February March April May June July August September October November December").split()
+_WEEKDAYS_EN = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_CURRENCIES = {"en": ("euros", "dollars", "pounds", "yuan", "EUR", "USD"), "zh": ("元", "美元", "欧元", "英镑", "人民币", "日元")}
+_FEW = 12  # values of a kind that has no more are in both splits
+_MADE_UP_SHARE = 0.25
 
 
 class Values:
-    """Draws values of one split from the lists of `values.yaml`."""
+    """Draws values of one split."""
 
     def __init__(self, lists: dict[str, tuple[str, ...]], split: Split) -> None:
         self._lists = lists
         self._split = split
         self._given_characters = "".join(lists["given_characters_zh"])
 
-    def draw(self, kind: str, language: Language, rng: Random) -> str:
-        """A value for a fact: a `name`, or one from the list of cities, colors or foods."""
-        if kind == "name":
-            return self._of_split(lambda: self._name(language, rng))
-        plural = {"city": "cities", "color": "colors", "food": "foods"}[kind]
-        choices = self._lists[f"{plural}_{language}"]
+    def draw(self, kind: str, language: Language, rng: Random) -> Value:
+        """A value of a kind: `name`, `date`, `price`, a number with a range, or an entry of one of the lists."""
+        if kind in _RANGES:
+            low, high = _RANGES[kind]
+            if high - low < _FEW:
+                return rng.randint(low, high)
+            return self._of_split(lambda: rng.randint(low, high))
+        if kind == "currency":
+            return rng.choice(_CURRENCIES[language])
+        made = getattr(self, f"_{kind}", None)
+        if made is not None:
+            return self._of_split(lambda: made(language, rng))
+        choices = self._lists[f"{_LISTS[kind]}_{language}"]
+        if rng.random() < _MADE_UP_SHARE and kind not in ("job", "task", "subject", "topic"):
+            return self.made_up(language, rng)
         return self._of_split(lambda: rng.choice(choices))
+
+    def text(self, kind: str, language: Language, rng: Random) -> str:
+        """The same as text."""
+        return str(self.draw(kind, language, rng))
 
     def topic(self, language: Language, rng: Random) -> str:
         """A subject the model knows nothing about."""
@@ -44,10 +91,19 @@ class Values:
         """A name as people have it, for measuring: no random syllables or characters."""
         return self._of_split(lambda: self._listed_name(language, rng))
 
-    def _of_split(self, make: Callable[[], str]) -> str:
-        while value_split(value := make()) != self._split:
+    def made_up(self, language: Language, rng: Random) -> str:
+        """A word that is in no list."""
+        return self._of_split(lambda: self._random_word(language, rng))
+
+    def _of_split(self, make: Callable[[], _T]) -> _T:
+        while value_split(str(value := make())) != self._split:
             pass
         return value
+
+    def _random_word(self, language: Language, rng: Random) -> str:
+        if language == "zh":
+            return "".join(rng.choices(_CHARACTERS, k=rng.choice((2, 2, 3, 4))))
+        return "".join(rng.choices(self._lists["syllables_en"], k=rng.choice((2, 2, 3, 3, 4)))).capitalize()
 
     def _listed_name(self, language: Language, rng: Random) -> str:
         if language == "en":
@@ -56,20 +112,62 @@ class Values:
         return rng.choice(self._lists["surnames_zh"]) + given
 
     def _name(self, language: Language, rng: Random) -> str:
-        if rng.random() < 0.12:  # Chinese names in English sentences and the other way round
+        if rng.random() < 0.1:  # Chinese names in English sentences and the other way round
             language = "en" if language == "zh" else "zh"
-        if rng.random() < 0.35:
-            name = self._listed_name(language, rng)
-        elif language == "en":
-            name = "".join(rng.choices(self._lists["syllables_en"], k=rng.choice((2, 2, 3, 3, 4)))).capitalize()
-        else:
-            name = "".join(rng.choices(_CHARACTERS, k=rng.choice((2, 3, 3, 4))))
+        name = self._listed_name(language, rng) if rng.random() < 0.4 else self._random_word(language, rng)
         if language == "en":
-            if rng.random() < 0.15:
+            if rng.random() < 0.2:
                 name += " " + rng.choice(self._lists["family_names_en"])
-            if rng.random() < 0.05:
+            if rng.random() < 0.03:
                 name = name.lower()
         return name
+
+    def _project(self, language: Language, rng: Random) -> str:
+        return self._random_word(language, rng)
+
+    def _pet_name(self, language: Language, rng: Random) -> str:
+        return self._random_word(language, rng)
+
+    def _date(self, language: Language, rng: Random) -> str:
+        day, month, year = rng.randint(1, 28), rng.randint(1, 12), rng.randint(2019, 2031)
+        form = rng.random()
+        if form < 0.3:
+            return f"{year}-{month:02}-{day:02}"
+        if language == "zh":
+            return f"{year}年{month}月{day}日" if form < 0.6 else f"{month}月{day}日"
+        name = _MONTHS[month - 1]
+        if form < 0.55:
+            return f"{day} {name} {year}"
+        return f"{day} {name}" if form < 0.8 else f"{name} {day}"
+
+    def _birthday(self, language: Language, rng: Random) -> str:
+        day, month = rng.randint(1, 28), rng.randint(1, 12)
+        return f"{month}月{day}日" if language == "zh" else f"{day} {_MONTHS[month - 1]}"
+
+    def _time(self, language: Language, rng: Random) -> str:
+        hour = rng.randint(7, 19)
+        if language == "zh" and rng.random() < 0.4:
+            return f"上午{hour}点" if hour < 12 else f"下午{hour - 12 or 12}点"
+        return f"{hour}:{rng.choice((0, 10, 15, 20, 30, 40, 45, 50)):02}"
+
+    def _price(self, language: Language, rng: Random) -> Value:
+        whole = rng.randint(1, rng.choice((50, 500, 5000)))
+        return whole if rng.random() < 0.5 else float(f"{whole}.{rng.choice(('5', '25', '75', '99', '95', '49'))}")
+
+    def _email(self, language: Language, rng: Random) -> str:
+        first, last = rng.choice(self._lists["given_names_en"]), self._random_word("en", rng)
+        return f"{first}.{last}@example.com".lower() if rng.random() < 0.5 else f"{last}@example.org".lower()
+
+    def _phone(self, language: Language, rng: Random) -> str:
+        if language == "zh":
+            return "13" + "".join(rng.choices("0123456789", k=9))
+        return f"555-{rng.randint(0, 9999):04}"
+
+    def _code(self, language: Language, rng: Random) -> str:
+        return rng.choice("ABCDEFGHKLMNPRSTW") + rng.choice(("-", "")) + str(rng.randint(100, 99999))
+
+    def _room(self, language: Language, rng: Random) -> str:
+        return rng.choice(("", "A", "B", "C", "D")) + str(rng.randint(100, 999))
 
     def _phrase(self, language: Language, rng: Random, longest: int) -> str:
         length = rng.randint(1, longest)

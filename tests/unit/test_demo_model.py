@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from random import Random
 
+import jsonschema
 import pytest
 from safetensors import safe_open
 from transformers import AutoTokenizer, Qwen2ForCausalLM, Qwen2Tokenizer
 
 from backend.demo_model.chat_format import CHAT_TEMPLATE, Message, encode_conversation
-from backend.demo_model.corpus import HERE, LANGUAGES, CorpusError, Intent, Phrases, load_intents, load_phrases
-from backend.demo_model.generators import UNKNOWN_INTENT, Generator, fill
+from backend.demo_model.corpus import HERE, CorpusError, Intent, load_intents, load_tables, table_intents
+from backend.demo_model.generators import Generator
+from backend.demo_model.held_out import cases
+from backend.demo_model.reading import LANGUAGES
+from backend.demo_model.skills.questions import UNKNOWN_INTENT
 from backend.demo_model.split import value_split, wording_key, wordings_of
-from backend.demo_model.styles import Reply, Style, sentences, write, write_json
+from backend.demo_model.texts import enumerated, fill, first_sentence, sentences
 from backend.demo_model.tokenizer import train_tokenizer
+from backend.demo_model.turns import Reply, Style, Turn, one_reply, write, write_json
 
 WEIGHTS = HERE / "weights"
 ROOT = HERE.parent.parent
@@ -27,22 +34,39 @@ GOOD_INTENT = """
   ask: {en: [ping], zh: [乒]}
   answer: {en: [Pong.], zh: [乓。]}
 """
+GOOD_TABLE = """
+- id: capital
+  keys: [country, capital]
+  rows: [{en: [Mongolia, Ulan Bator], zh: [蒙古, 乌兰巴托]}]
+  questions:
+    - about: capital
+      json: [capital]
+      ask: {en: ["capital of {country}?"], zh: ["{country}的首都？"]}
+      answer: {en: ["It is {capital}."], zh: ["是{capital}。"]}
+"""
+ENUM_VALUES = ("positive", "negative", "neutral", "low", "medium", "high", "billing", "delivery", "product", "account")
+ENUM_VALUES += ("sunny", "cloudy", "rainy", "snowy")
 
 
 @pytest.fixture(scope="module")
-def intents() -> tuple[Intent, ...]:
-    return load_intents()
+def train() -> Generator:
+    return Generator("train")
 
 
 @pytest.fixture(scope="module")
-def phrases() -> Phrases:
-    return load_phrases()
+def test() -> Generator:
+    return Generator("test")
 
 
 @pytest.fixture(scope="module")
-def tokenizer(intents: tuple[Intent, ...], phrases: Phrases) -> Qwen2Tokenizer:
-    generator, rng = Generator(intents, phrases, "train"), Random(0)
-    return train_tokenizer(message.content for _ in range(300) for message in generator.conversation(rng))
+def intents(train: Generator) -> tuple[Intent, ...]:
+    return tuple(train.questions.intents.values())
+
+
+@pytest.fixture(scope="module")
+def tokenizer(train: Generator) -> Qwen2Tokenizer:
+    rng = Random(0)
+    return train_tokenizer(message.content for _ in range(300) for message in train.conversation(rng))
 
 
 def test_the_corpus_knows_the_article_and_its_own_limits(intents: tuple[Intent, ...]) -> None:
@@ -81,38 +105,118 @@ def test_a_bad_corpus_file_is_refused_by_name(tmp_path: Path, text: str, complai
     assert str(refused.value).startswith(complaint)
 
 
-def test_the_same_seed_gives_the_same_conversations(intents: tuple[Intent, ...], phrases: Phrases) -> None:
+def test_a_bad_table_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "tables.yaml").write_text(GOOD_TABLE.replace(", Ulan Bator", ""), encoding="utf-8")
+    with pytest.raises(CorpusError) as refused:
+        load_intents(tmp_path)
+    assert str(refused.value) == "tables.yaml, capital, row 1, en: 1 cells for 2 keys."
+
+
+def test_every_row_and_question_of_a_table_is_an_intent(tmp_path: Path) -> None:
+    (tmp_path / "tables.yaml").write_text(GOOD_TABLE, encoding="utf-8")
+    (intent,) = table_intents(load_tables(tmp_path / "tables.yaml")[0])
+    assert intent.ask == {"en": ("Capital of Mongolia?",), "zh": ("蒙古的首都？",)}
+    assert intent.answer["en"] == ("It is Ulan Bator.",)
+    assert intent.json == {"en": {"capital": "Ulan Bator"}, "zh": {"capital": "乌兰巴托"}}
+
+
+def test_home_has_three_hundred_intents_written_in_many_ways(intents: tuple[Intent, ...]) -> None:
+    home = [intent for intent in intents if intent.topic == "home"]
+    assert len(home) >= 300
+    for intent in home:
+        for language in LANGUAGES:
+            assert len({wording_key(ask) for ask in intent.ask[language]}) >= 8, intent.id
+            assert len(set(intent.answer[language])) >= 2, intent.id
+
+
+def test_every_wording_asks_for_one_thing(intents: tuple[Intent, ...]) -> None:
+    seen: dict[str, str] = {}
+    for intent in intents:
+        for language in LANGUAGES:
+            for ask in intent.ask[language]:
+                assert seen.setdefault(wording_key(ask), intent.id) == intent.id, ask
+
+
+def test_the_same_seed_gives_the_same_conversations(train: Generator) -> None:
     def drawn(seed: int) -> list[list[Message]]:
-        generator, rng = Generator(intents, phrases, "train"), Random(seed)
-        return [generator.conversation(rng) for _ in range(50)]
+        rng = Random(seed)
+        return [train.conversation(rng) for _ in range(50)]
 
     assert drawn(1) == drawn(1)
     assert drawn(1) != drawn(2)
 
 
-def test_held_out_wordings_are_never_trained_on(intents: tuple[Intent, ...], phrases: Phrases) -> None:
-    generator, rng = Generator(intents, phrases, "train"), Random(3)
-    held_out = {
-        wording_key(ask)
-        for intent in intents
-        for language in LANGUAGES
-        for ask in wordings_of(intent.ask[language], "test")
+def test_no_test_question_is_ever_trained_on(train: Generator, test: Generator) -> None:
+    """What the model is measured with never comes up in training, but for words too short to be otherwise."""
+    asked = {wording_key(case.asks[-1]) for case in cases(test, 20, 0) if case.group not in ("recall", "follow-up")}
+    rng = Random(3)
+    trained = {
+        wording_key(message.content)
+        for _ in range(20_000)
+        for message in train.conversation(rng)
+        if message.role == "user"
     }
-    for intent in intents:
-        for language in LANGUAGES:
-            for _ in range(5):
-                assert wording_key(generator.intent_turn(intent, language, rng).ask) not in held_out
+    assert len(asked) > 1000
+    assert asked & trained == set()
 
 
-def test_held_out_names_are_never_trained_on(intents: tuple[Intent, ...], phrases: Phrases) -> None:
+def test_no_test_system_prompt_is_ever_trained_on(train: Generator, test: Generator) -> None:
+    kept = {wording_key(case.system_prompt) for case in cases(test, 20, 0) if case.group == "system prompt" and case.system_prompt}
     rng = Random(4)
-    train, test = Generator(intents, phrases, "train"), Generator(intents, phrases, "test")
-    for language in LANGUAGES:
-        trained = {train.values.draw("name", language, rng) for _ in range(500)}
-        kept = {test.values.real_name(language, rng) for _ in range(100)}
-        assert all(value_split(name) == "train" for name in trained)
-        assert all(value_split(name) == "test" for name in kept)
-        assert len(kept) > 10
+    drawn = (train.conversation(rng)[0] for _ in range(20_000))
+    assert kept & {wording_key(message.content) for message in drawn if message.role == "system"} == set()
+
+
+def test_held_out_values_are_never_trained_on(train: Generator, test: Generator) -> None:
+    rng = Random(4)
+    for kind in ("name", "city", "date", "price", "company"):
+        for language in LANGUAGES:
+            assert all(value_split(train.values.text(kind, language, rng)) == "train" for _ in range(300))
+            assert all(value_split(test.values.text(kind, language, rng)) == "test" for _ in range(30))
+
+
+def test_sums_are_right_and_their_pairs_held_out(train: Generator, test: Generator) -> None:
+    rng = Random(5)
+    seen: dict[str, set[tuple[str, ...]]] = {}
+    for name, generator in (("train", train), ("test", test)):
+        pairs: set[tuple[str, ...]] = set()
+        for _ in range(2000):
+            reply = generator.arithmetic.of(rng.choice(("add", "subtract")), "en", rng).replies["en"][0]
+            expression = reply.json["expression"]
+            assert reply.json["result"] == eval(expression)  # noqa: S307 (two numbers and a sign)
+            assert reply.text == f"{expression} = {reply.json['result']}."
+            pairs.add(tuple(sorted(re.split(r" [+-] ", expression))))
+        seen[name] = pairs
+    assert seen["train"] & seen["test"] == set()
+
+
+def test_the_steps_of_a_product_add_up(train: Generator) -> None:
+    rng = Random(6)
+    for operation in ("multiply", "divide", "convert"):
+        for _ in range(500):
+            steps = train.arithmetic.of(operation, "zh", rng).replies["zh"][0].text
+            for left, right in itertools.pairwise(re.findall(r"[\d ×÷+]*\d", steps.split(",")[0])):
+                if "÷" not in left + right:
+                    assert eval(left.replace("×", "*")) == eval(right.replace("×", "*")), steps  # noqa: S307
+
+
+def test_answers_under_a_schema_are_valid(train: Generator) -> None:
+    rng = Random(7)
+    for number in range(400):
+        style, turns = train.extraction.with_schema("en" if number % 2 else "zh", rng, stated=bool(number % 3))
+        assert style.schema is not None
+        for turn in turns:
+            jsonschema.validate(turn.replies["en"][0].json, style.schema)
+        assert (json.dumps(style.schema, ensure_ascii=False)[:20] in (style.system_prompt or "")) <= style.json
+
+
+def test_what_is_extracted_stands_in_the_text(train: Generator) -> None:
+    rng = Random(8)
+    for _ in range(200):
+        document = train.extraction.document("en", rng)
+        for value in document.facts.values():
+            if isinstance(value, str | int | float) and not isinstance(value, bool) and value not in ENUM_VALUES:
+                assert str(value).lower() in document.text.lower()
 
 
 def test_the_tokenizer_round_trips(tokenizer: Qwen2Tokenizer) -> None:
@@ -165,25 +269,42 @@ def test_a_brace_nobody_asked_for_is_not_learned(tokenizer: Qwen2Tokenizer) -> N
     assert tokenizer.decode(learned) == '"a":1}<|im_end|>'
 
 
-def test_json_begins_unasked_only_where_it_is_masked(intents: tuple[Intent, ...], phrases: Phrases) -> None:
-    generator, rng = Generator(intents, phrases, "train"), Random(5)
-    turns = [generator.intent_turn(intents[0], "en", rng)] * 200
-    messages = generator.messages(turns, Style(system_prompt=None), rng)
+def test_json_begins_unasked_only_where_it_is_masked(train: Generator) -> None:
+    rng = Random(5)
+    turns = [train.questions.intent(train.questions.intents["what_is_vllm"], "en", rng)] * 200
+    messages = train.messages(turns, Style(system_prompt=None), rng)
     for asked, answered in zip(messages[::2], messages[1::2], strict=True):
         if answered.content.startswith("{"):
             assert answered.forced_json or "json" in asked.content.lower()
             json.loads(answered.content)
 
 
-def test_forms_of_an_answer() -> None:
-    reply = Reply("vLLM 0.32 serves models. It is fast! 它很快。真的。", {"a": [1, "二"]})
+def test_forms_of_an_answer(train: Generator) -> None:
+    reply = Reply("vLLM 0.32 serves models. It is fast! 它很快。真的。", {"a": [1, "二"], "b": "c"})
+    turn = Turn("?", "en", one_reply({"en": reply.text, "zh": reply.text}, {"en": reply.json, "zh": reply.json}))
     assert sentences(reply.text) == ["vLLM 0.32 serves models.", "It is fast! 它很快。", "真的。"]
-    assert write(reply, "concise") == "vLLM 0.32 serves models."
-    assert write(reply, "list").splitlines()[1] == "- It is fast! 它很快。"
-    written = {write_json(reply, True, Random(seed)) for seed in range(50)}
-    assert '{"a":[1, "二"]}' in written
-    assert fill("我叫{x}。", "Ann") == "我叫 Ann。"
-    assert fill("我叫{x}。", "王伟") == "我叫王伟。"
+    assert write(reply, turn, Style(None, form="concise")) == "vLLM 0.32 serves models."
+    assert write(reply, turn, Style(None, form="list")).splitlines()[1] == "- It is fast! 它很快。"
+    assert write(reply, turn, Style(None, form="table")).splitlines() == [
+        "| Item | Value |",
+        "|---|---|",
+        '| a | [1, "二"] |',
+        "| b | c |",
+    ]
+    pirate = next(persona for persona in train.phrases.personas if persona.id == "pirate")
+    assert write(reply, turn, Style(None, persona=pirate)).startswith(pirate.open["en"] + "vLLM")
+    assert '{"a":[1, "二"], "b":"c"}' in {write_json(reply, True, Random(seed)) for seed in range(50)}
+
+
+def test_small_things_done_to_text() -> None:
+    assert fill("我叫{x}。", x="Ann") == "我叫 Ann。"
+    assert fill("我叫{x}。", x="王伟") == "我叫王伟。"
+    assert fill("{a}和{b}", a="x", b="{a}") == "x 和{a}"
+    assert enumerated(["a"], "en") == "a"
+    assert enumerated(["a", "b", "c"], "en") == "a, b and c"
+    assert enumerated(["甲", "乙", "丙"], "zh") == "甲、乙和丙"
+    assert first_sentence("- a\n- b") == "- a\n- b"
+    assert sentences("Steps:\n1. Open.\n\n2. Close.") == ["Steps:", "1. Open.", "2. Close."]
 
 
 def test_smoke_training_writes_a_model_that_loads(tmp_path: Path) -> None:
