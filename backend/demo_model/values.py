@@ -70,10 +70,9 @@ class Values:
         made = getattr(self, f"_{kind}", None)
         if made is not None:
             return self._of_split(lambda: made(language, rng))
-        choices = self._lists[f"{_LISTS[kind]}_{language}"]
-        if rng.random() < _MADE_UP_SHARE and kind not in ("job", "task", "subject", "topic"):
+        if rng.random() < _MADE_UP_SHARE and kind not in ("job", "task", "subject"):
             return self.made_up(language, rng)
-        return self._of_split(lambda: rng.choice(choices))
+        return self._listed(_LISTS[kind], language, rng)
 
     def text(self, kind: str, language: Language, rng: Random) -> str:
         """The same as text."""
@@ -81,7 +80,7 @@ class Values:
 
     def topic(self, language: Language, rng: Random) -> str:
         """A subject the model knows nothing about."""
-        return self._of_split(lambda: rng.choice(self._lists[f"topics_{language}"]))
+        return self._listed("topics", language, rng)
 
     def phrase(self, language: Language, rng: Random, longest: int) -> str:
         """One to `longest` random words or characters, to be repeated."""
@@ -94,6 +93,11 @@ class Values:
     def made_up(self, language: Language, rng: Random) -> str:
         """A word that is in no list."""
         return self._of_split(lambda: self._random_word(language, rng))
+
+    def _listed(self, name: str, language: Language, rng: Random) -> str:
+        """An entry of a list; a list too short to have one in this split gives a made-up word."""
+        choices = [value for value in self._lists[f"{name}_{language}"] if value_split(value) == self._split]
+        return rng.choice(choices) if choices else self.made_up(language, rng)
 
     def _of_split(self, make: Callable[[], _T]) -> _T:
         while value_split(str(value := make())) != self._split:

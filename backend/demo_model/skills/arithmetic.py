@@ -63,6 +63,12 @@ class Arithmetic:
         self._noise = noise
         self._split = split
         self._too_hard = too_hard
+        self._conversions = [
+            (conversion, count)
+            for conversion in CONVERSIONS
+            for count in range(2, conversion.most + 1)
+            if value_split(f"{count} {conversion.larger['en']}") == split
+        ]
 
     def turn(self, language: Language, rng: Random) -> Turn:
         """One of the calculations taught."""
@@ -86,8 +92,7 @@ class Arithmetic:
         return Turn(self._ask(operation, language, rng, a=str(a), b=str(b)), language, self._too_hard)
 
     def _convert(self, language: Language, rng: Random) -> Turn:
-        conversion = rng.choice(CONVERSIONS)
-        count, _ = self._split_pair(lambda: (rng.randint(2, conversion.most), conversion.factor))
+        conversion, count = rng.choice(self._conversions)
         down = rng.random() < 0.65 or conversion.factor in (7, 12, 24)
         given, wanted = (
             (conversion.larger, conversion.smaller) if down else (conversion.smaller, conversion.larger)
