@@ -7,6 +7,7 @@ The same seed gives the same conversations. Wordings and values belong to one sp
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from random import Random
 
@@ -21,11 +22,12 @@ from backend.demo_model.skills.memory import Memory, listed
 from backend.demo_model.skills.questions import FOLLOW_UPS, UNKNOWN_INTENT, Questions, intent_replies
 from backend.demo_model.split import Split
 from backend.demo_model.styles import Styles
-from backend.demo_model.turns import Style, Turn, answers, write, write_json
+from backend.demo_model.turns import MODEL_NAME, Style, Turn, answers, write, write_json
 from backend.demo_model.values import Values
 
 # how often, of a hundred, a conversation is of each kind
 _KINDS = {"chat": 55, "recall": 13, "named": 5, "repeat": 3, "schema": 12, "enforced": 5, "keys": 4, "long": 3}
+_WORD = re.compile(r"\b[a-z]{3,}\b")
 _LONGEST = 30  # turns between telling and asking
 _PLAIN = Style(None)
 
@@ -43,7 +45,7 @@ class Generator:
         intents = load_intents() if intents is None else intents
         tables = load_tables() if tables is None else tables
         self.phrases = phrases = phrases or load_phrases()
-        self.values = Values(phrases.values, split)
+        self.values = Values(phrases.values, _words(intents), split)
         self.styles = Styles(phrases, self.values, split)
         self.noise = Noise(phrases, split)
         self.questions = Questions(intents, tables, phrases, self.values, self.noise, split)
@@ -51,6 +53,7 @@ class Generator:
         too_hard = intent_replies(self.questions.intents[UNKNOWN_INTENT])
         self.arithmetic = Arithmetic(phrases, self.noise, split, too_hard)
         self.extraction = Extraction(phrases, self.values, self.styles, split)
+        self._introductions = [intent for intent in intents if any(MODEL_NAME in text for text in intent.answer["en"])]
         self._lists = [(intent, items) for intent in intents if (items := listed(intent)) is not None]
 
     def conversation(self, rng: Random) -> list[Message]:
@@ -115,9 +118,12 @@ class Generator:
         """One question or a few; a follow-up where no system prompt stands against it."""
         turns: list[Turn] = []
         for _ in range(rng.choices((1, 2, 3, 4), (62, 22, 11, 5))[0]):
-            turns.append(self._any_turn(language, rng))
+            if style.name is not None and rng.random() < 0.6:
+                turns.append(self.questions.intent(rng.choice(self._introductions), language, rng))
+            else:
+                turns.append(self._any_turn(language, rng))
             plain = style.form == "plain" and style.persona is None and style.language is None and not style.json
-            if plain and not turns[-1].as_json and rng.random() < 0.12:
+            if plain and not turns[-1].as_json and rng.random() < 0.15:
                 asked: Language = language if rng.random() < 0.8 else turns[-1].language
                 turns.append(self.questions.follow_up(turns[-1], rng.choice(FOLLOW_UPS), asked, rng))
         return turns
@@ -126,7 +132,7 @@ class Generator:
         if rng.random() < 0.1:
             language = "en" if language == "zh" else "zh"
         kind = rng.choices(
-            ("known", "unknown", "not_told", "arithmetic", "too_large", "extract", "several"), (56, 15, 3, 11, 1, 11, 3)
+            ("known", "unknown", "not_told", "arithmetic", "too_large", "extract", "several"), (54, 13, 3, 14, 2, 11, 3)
         )[0]
         if kind == "unknown":
             return self.questions.unknown(language, rng)
@@ -194,3 +200,9 @@ class Generator:
         if rng.random() < 0.2:
             asked.append(self.memory.count(items, language, rng))
         return [first, *between, *asked]
+
+
+def _words(intents: Sequence[Intent]) -> tuple[str, ...]:
+    """The lower-case English words of the corpus, in alphabetical order."""
+    texts = (text for intent in intents for text in (*intent.ask["en"], *intent.answer["en"]))
+    return tuple(sorted({word for text in texts for word in _WORD.findall(text)}))

@@ -10,7 +10,7 @@ from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM, Qwen2T
 from backend.demo_model.tokenizer import MODEL_MAX_LENGTH
 
 # Large enough to learn all of the corpus, small enough for 100 tokens/s on one core: see the model card.
-LAYERS, HIDDEN, INTERMEDIATE, HEADS, KEY_VALUE_HEADS = 7, 384, 1216, 6, 2
+LAYERS, HIDDEN, INTERMEDIATE, HEADS, KEY_VALUE_HEADS = 6, 384, 1216, 6, 2
 
 
 def build(tokenizer: Qwen2Tokenizer, smoke: bool) -> Qwen2ForCausalLM:

@@ -14,15 +14,15 @@ from backend.demo_model.values import Values
 _FORMS: dict[str, Form] = {"concise": "concise", "list": "list", "table": "table"}
 # what is asked of an answer, and how often of a hundred; `+` joins two wishes
 _KINDS = {
-    "none": 27,
-    "assistant": 25,
+    "none": 25,
+    "assistant": 24,
     "unrelated": 4,
     "concise": 7,
     "list": 5,
-    "table": 4,
+    "table": 5,
     "language": 11,
     "persona": 9,
-    "name": 4,
+    "name": 6,
     "name+language": 1,
     "concise+language": 2,
     "persona+language": 1,
@@ -47,11 +47,11 @@ class Styles:
         }
 
     def prompt(self, kind: str, language: Language, rng: Random) -> str:
-        """A system prompt of one kind; in training the app's own preset comes up often."""
-        texts = self._prompts[kind][language]
+        """A system prompt of one kind; the first, the app's own preset, is trained on often and never tested."""
+        preset, *others = self._prompts[kind][language]
         if self._split == "train" and rng.random() < 0.25:
-            return texts[0]
-        return self._cased(rng.choice(wordings_of(texts, self._split)), rng)
+            return preset
+        return self._cased(rng.choice(wordings_of(tuple(others), self._split)), rng)
 
     def draw(self, language: Language, rng: Random) -> Style:
         """A style for a conversation held mostly in `language`."""

@@ -47,14 +47,21 @@ _MONTHS = ("January February March April May June July August September October 
 _WEEKDAYS_EN = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _CURRENCIES = {"en": ("euros", "dollars", "pounds", "yuan", "EUR", "USD"), "zh": ("元", "美元", "欧元", "英镑", "人民币", "日元")}
 _FEW = 12  # values of a kind that has no more are in both splits
-_MADE_UP_SHARE = 0.25
+_MADE_UP_SHARE = 0.4
+_COMMON_NOUNS = ("color", "food", "job", "pet", "hobby", "drink", "product")
+_PHRASES = ("task", "subject")
+_ONSETS = "b bl br c ch cl cr d dr f fl fr g gl gr h j k kn l m n p ph pl pr qu r s sc sh sk sl sm sn sp st str sw t th tr tw v w wh wr y z".split()
+_VOWELS = "a e i o u y ai au ea ee ei ie oa oo ou ue".split()
+_CODAS = ["", "", "", "b", "ck", "d", "ft", "g", "k", "l", "ll", "lt", "m", "mp", "n", "nd", "ng", "nt", "p", "r", "rk", "rm", "rn", "rt", "s", "sh", "ss", "st", "t", "th", "ve", "w", "x", "zz"]
 
 
 class Values:
     """Draws values of one split."""
 
-    def __init__(self, lists: dict[str, tuple[str, ...]], split: Split) -> None:
+    def __init__(self, lists: dict[str, tuple[str, ...]], words: tuple[str, ...], split: Split) -> None:
+        """`words`: lower-case English words, any of which may be a value that has to be copied."""
         self._lists = lists
+        self._words = words
         self._split = split
         self._given_characters = "".join(lists["given_characters_zh"])
 
@@ -70,7 +77,11 @@ class Values:
         made = getattr(self, f"_{kind}", None)
         if made is not None:
             return self._of_split(lambda: made(language, rng))
-        if rng.random() < _MADE_UP_SHARE and kind not in ("job", "task", "subject"):
+        if rng.random() < _MADE_UP_SHARE:
+            if language == "en" and kind in _PHRASES:
+                return " ".join(self._lower_word(rng) for _ in range(rng.randint(2, 4)))
+            if language == "en" and kind in _COMMON_NOUNS:
+                return " ".join(self._lower_word(rng) for _ in range(rng.choice((1, 1, 2))))
             return self.made_up(language, rng)
         return self._listed(_LISTS[kind], language, rng)
 
@@ -107,7 +118,15 @@ class Values:
     def _random_word(self, language: Language, rng: Random) -> str:
         if language == "zh":
             return "".join(rng.choices(_CHARACTERS, k=rng.choice((2, 2, 3, 4))))
+        if rng.random() < 0.4:
+            return _pronounceable(rng).capitalize()
         return "".join(rng.choices(self._lists["syllables_en"], k=rng.choice((2, 2, 3, 3, 4)))).capitalize()
+
+    def _lower_word(self, rng: Random) -> str:
+        """A word in lower case: one of the corpus, or one that does not exist."""
+        if rng.random() < 0.5:
+            return self._of_split(lambda: rng.choice(self._words))
+        return self._of_split(lambda: _pronounceable(rng))
 
     def _listed_name(self, language: Language, rng: Random) -> str:
         if language == "en":
@@ -178,4 +197,13 @@ class Values:
         if language == "zh":
             return "".join(rng.choices(_CHARACTERS, k=length + 1))
         names = [self._name("en", rng) for _ in range(1 + length // 3)]
+        names += [self._lower_word(rng) for _ in range(1 + length // 2)]
+        names += [str(rng.randint(0, 9999)) for _ in range(length // 3)]
         return " ".join(rng.choices([*names, *rng.choices(self._lists["words_en"], k=length)], k=length))
+
+
+def _pronounceable(rng: Random) -> str:
+    """One to three syllables out of nothing."""
+    return "".join(
+        rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.choice((1, 2, 2, 3)))
+    )

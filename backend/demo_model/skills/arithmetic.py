@@ -1,8 +1,9 @@
 """Small sums and unit conversions, worked out in steps short enough for a small network, and where they end.
 
-Taught: sums and differences of numbers up to 999, products of a number up to 99 and a digit, or of two numbers up to
-20, quotients of numbers below 100 and a digit, conversions between common units. Larger ones are declined. Pairs of
-numbers belong to one split by their hash; the parts of a product (7 × 8) are taught in full.
+Taught: sums and differences of numbers up to 200, products of a number up to 99 and a digit, or of two numbers up to
+20, quotients that come out even with a divisor and a result up to 12, conversions between common units. Others are
+declined. Pairs of numbers belong to one split by their hash, but for what is taught in full as a table: products of
+numbers up to 10 or from 11 to 20, and all quotients; of those, wordings alone are held out.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from backend.demo_model.texts import fill
 from backend.demo_model.turns import Reply, Turn, one_reply
 
 OPERATIONS = ("add", "subtract", "multiply", "divide", "convert")
-_LARGEST = 999
+_LARGEST = 200
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Arithmetic:
 
     def turn(self, language: Language, rng: Random) -> Turn:
         """One of the calculations taught."""
-        return self.of(rng.choices(OPERATIONS, (25, 22, 20, 13, 20))[0], language, rng)
+        return self.of(rng.choices(OPERATIONS, (24, 24, 20, 12, 20))[0], language, rng)
 
     def of(self, operation: str, language: Language, rng: Random) -> Turn:
         """A calculation of one kind."""
@@ -86,9 +87,12 @@ class Arithmetic:
     def too_large(self, language: Language, rng: Random) -> Turn:
         """A calculation beyond what was taught."""
         operation = rng.choice(OPERATIONS[:4])
-        a, b = self._split_pair(lambda: (rng.randint(1000, 99999), rng.randint(21, 9999)))
+        a, b = self._split_pair(lambda: (rng.randint(300, rng.choice((999, 99999))), rng.randint(21, 9999)))
         if operation == "multiply" and rng.random() < 0.4:
             a, b = self._split_pair(lambda: (rng.randint(21, 999), rng.randint(21, 999)))
+        if operation == "divide" and rng.random() < 0.6:
+            b = rng.randint(2, 9)
+            a, b = self._split_pair(lambda: (rng.randint(1, 12) * b + rng.randint(1, b - 1), b))
         return Turn(self._ask(operation, language, rng, a=str(a), b=str(b)), language, self._too_hard)
 
     def _convert(self, language: Language, rng: Random) -> Turn:
@@ -113,15 +117,16 @@ class Arithmetic:
 
     def _pair(self, operation: str, rng: Random) -> tuple[int, int]:
         if operation in ("add", "subtract"):
-            most = rng.choice((20, 99, 99, 500, _LARGEST))
+            most = rng.choice((20, 99, 99, _LARGEST))
             a, b = self._split_pair(lambda: (rng.randint(0, most), rng.randint(0, most)))
             return (max(a, b), min(a, b)) if operation == "subtract" and rng.random() < 0.85 else (a, b)
         if operation == "divide":
-            return self._split_pair(lambda: (rng.randint(2, 99), rng.randint(2, 9)))
+            b = rng.randint(2, 12)
+            return b * rng.randint(1, 12), b
         if self._split == "train" and rng.random() < 0.3:
             return rng.randint(1, 10), rng.randint(1, 10)
-        if rng.random() < 0.25:
-            return self._split_pair(lambda: (rng.randint(11, 20), rng.randint(11, 20)))
+        if self._split == "train" and rng.random() < 0.2:
+            return rng.randint(11, 20), rng.randint(11, 20)
         a, b = self._split_pair(lambda: (rng.randint(11, 99), rng.randint(2, 9)))
         return (b, a) if rng.random() < 0.3 else (a, b)
 
@@ -150,15 +155,7 @@ def _multiply(a: int, b: int) -> tuple[str, dict[str, Any]]:
 
 
 def _divide(a: int, b: int) -> tuple[str, dict[str, Any]]:
-    quotient, rest = divmod(a, b)
-    expression = f"{a} ÷ {b}"
-    shown = f"{quotient} × {b}" + (f" + {rest}" if rest else "")
-    remainder = f" R {rest}" if rest else ""
-    return f"{a} = {shown}, {expression} = {quotient}{remainder}", {
-        "expression": expression,
-        "quotient": quotient,
-        "remainder": rest,
-    }
+    return f"{a} ÷ {b} = {a // b}", {"expression": f"{a} ÷ {b}", "result": a // b}
 
 
 _SOLVE = {"add": _add, "subtract": _subtract, "multiply": _multiply, "divide": _divide}
