@@ -32,7 +32,7 @@ class Batch:
     targets: torch.Tensor
 
 
-class Batches(IterableDataset[Batch]):
+class Batches(IterableDataset[Batch]):  # type: ignore[misc]  # torch is not there where mypy runs
     """Endless batches of about `tokens` ids of the conversations that `make` makes, another stream in each worker."""
 
     def __init__(self, make: Conversations, tokenizer: Tokenizer, seed: int, tokens: int, padding: int) -> None:
@@ -59,7 +59,9 @@ class Batches(IterableDataset[Batch]):
 
 def stream(batches: Batches, workers: int) -> Iterator[Batch]:
     """The batches as `workers` processes make them, always in the same order (0: made in this process)."""
-    return iter(DataLoader(batches, batch_size=None, num_workers=workers, prefetch_factor=_PREFETCH if workers else None))
+    return iter(
+        DataLoader(batches, batch_size=None, num_workers=workers, prefetch_factor=_PREFETCH if workers else None)
+    )
 
 
 def _batch(rows: list[Row], length: int, padding: int) -> Batch:

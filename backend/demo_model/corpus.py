@@ -1,8 +1,8 @@
 """The hand-written intents and tables of the demonstration model.
 
-`corpus/**/*.yaml` hold intents: ways to ask something, answers to it, and perhaps the answer as JSON. `corpus/tables.yaml`
-holds relations (country, capital, continent) with their rows and the templates that ask for a column; every row and
-question of a table is an intent too.
+`corpus/**/*.yaml` hold intents: ways to ask something, answers to it, and perhaps the answer as JSON.
+`corpus/tables.yaml` holds relations (country, capital, continent) with their rows and the templates that ask for a
+column; every row and question of a table is an intent too.
 """
 
 from __future__ import annotations
@@ -143,9 +143,7 @@ def _row(row: object, keys: tuple[str, ...], where: str) -> dict[Language, dict[
 
 def _filled(templates: ByLanguage, row: dict[Language, dict[str, str]]) -> ByLanguage:
     return {
-        language: tuple(
-            dict.fromkeys(capitalized(fill(template, **row[language])) for template in templates[language])
-        )
+        language: tuple(dict.fromkeys(capitalized(fill(template, **row[language])) for template in templates[language]))
         for language in LANGUAGES
     }
 

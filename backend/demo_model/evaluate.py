@@ -1,7 +1,7 @@
 """Measure the demonstration model through a real vLLM, on wordings and values it was not trained on.
 
-    python -m backend.demo_model.evaluate                                           # starts vLLM with the shipped weights
-    python -m backend.demo_model.evaluate --base-url http://127.0.0.1:8000/v1       # asks one that runs
+    python -m backend.demo_model.evaluate                                        # starts vLLM with the shipped weights
+    python -m backend.demo_model.evaluate --base-url http://127.0.0.1:8000/v1    # asks one that runs
 
 Asks at temperature 0 and prints the scores per skill and language, those the goals are set for, how fast one user is
 answered, then one JSON line. An answer counts only if it is exactly one of the corpus's answers (as JSON: equal to the
@@ -91,7 +91,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the bundled demonstration model.")
     parser.add_argument("--model", type=Path, default=BUNDLED_MODEL, help="folder to serve (default: the shipped one)")
     parser.add_argument("--base-url", help="API of a vLLM that runs already")
-    parser.add_argument("--per-skill", type=int, default=40, help="cases per skill and language (default %(default)s)")
+    parser.add_argument("--per-skill", type=int, default=30, help="cases per skill and language (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--failures", action="store_true", help="print every wrong answer")
     arguments = parser.parse_args()
@@ -134,7 +134,9 @@ def main() -> None:
                 "tokens_per_second": round(rate, 1),
                 "false_alarms_percent": percent(alarms),
                 "percent": {name: {key: percent(given) for key, given in by.items()} for name, by in groups.items()},
-                "skills_percent": {name: {key: percent(given) for key, given in by.items()} for name, by in skills.items()},
+                "skills_percent": {
+                    name: {key: percent(given) for key, given in by.items()} for name, by in skills.items()
+                },
             }
         )
     )

@@ -69,7 +69,9 @@ def _questions(test: Generator, language: Language, count: int, rng: Random) -> 
     for _ in range(count * 2):
         yield _text_case("limits", "limits", language, [test.questions.unknown(language, rng)], _PLAIN)
     for _ in range(count // 4):
-        yield _text_case("limits", "limits: sums too large", language, [test.arithmetic.too_large(language, rng)], _PLAIN)
+        yield _text_case(
+            "limits", "limits: sums too large", language, [test.arithmetic.too_large(language, rng)], _PLAIN
+        )
 
 
 def _json(test: Generator, language: Language, count: int, rng: Random) -> Iterator[Case]:
@@ -113,7 +115,9 @@ def _system_prompts(test: Generator, language: Language, count: int, rng: Random
             yield _text_case("system prompt", f"system prompt: {kind}", language, [turn], style)
     for _ in range(count):
         style = Style(test.styles.prompt("json", language, rng), json=True)
-        yield _json_case("system prompt", "system prompt: JSON", language, [test.questions.known(language, rng)], style, None)
+        yield _json_case(
+            "system prompt", "system prompt: JSON", language, [test.questions.known(language, rng)], style, None
+        )
 
 
 def _conversation(test: Generator, language: Language, count: int, rng: Random) -> Iterator[Case]:
@@ -141,8 +145,8 @@ def _conversation(test: Generator, language: Language, count: int, rng: Random) 
             intent, lists_of = rng.choice(lists)
             turns = [test.questions.intent(intent, language, rng), memory.item(lists_of, language, rng)]
         else:
-            first, items = memory.named(language, rng)
-            turns = [first, memory.item({"en": items, "zh": items}, language, rng)]
+            first, named = memory.named(language, rng)
+            turns = [first, memory.item({"en": named, "zh": named}, language, rng)]
         yield _text_case("recall", "recall: the second one", language, turns, _PLAIN)
     for number in range(count):
         before = test.questions.known(language, rng)

@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from backend.demo_model.corpus import HERE
-from backend.demo_model.reading import LANGUAGES, ByLanguage, CorpusError, Language, by_language, entries, mapping, read, texts
+from backend.demo_model.reading import (
+    LANGUAGES,
+    ByLanguage,
+    CorpusError,
+    Language,
+    by_language,
+    entries,
+    mapping,
+    read,
+    texts,
+)
 
 PHRASES_DIR = HERE / "phrases"
 FIELD_TYPES = ("string", "integer", "number", "boolean", "enum", "people", "things")
@@ -166,7 +176,5 @@ def _scenario(where: str, entry: object, fields: dict[str, Field]) -> Scenario:
             for text in wordings[language]:
                 if any(text.count("{" + slot + "}") != 1 for slot in slots) or text.count("{") != len(slots):
                     raise CorpusError(f"{at}, {language}: {text!r} has to hold {', '.join(slots) or 'no slot'} once.")
-        clauses.append(
-            Clause(parts["group"], parts.get("first", False), slots, stated, parts.get("repeat"), wordings)
-        )
+        clauses.append(Clause(parts["group"], parts.get("first", False), slots, stated, parts.get("repeat"), wordings))
     return Scenario(keys["id"], tuple(clauses))

@@ -1,4 +1,4 @@
-"""A vLLM of our own for measuring: started on a free port with the profile that serves the bundled model, then ended."""
+"""A vLLM of our own for measuring: started with the bundled model's profile, then ended."""
 
 from __future__ import annotations
 
@@ -22,7 +22,17 @@ def vllm(model: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "backend.serve", "--profile", "cpu-demo", "--model", str(model), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "backend.serve",
+        "--profile",
+        "cpu-demo",
+        "--model",
+        str(model),
+        "--port",
+        str(port),
+    ]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:

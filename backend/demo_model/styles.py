@@ -104,4 +104,3 @@ class Styles:
 
 def _with_prompt(style: Style, system_prompt: str) -> Style:
     return Style(system_prompt, style.language, style.form, style.json, style.persona, style.name)
-

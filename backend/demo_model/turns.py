@@ -61,7 +61,7 @@ def one_reply(texts: dict[Language, str], as_json: dict[Language, dict[str, Any]
 def same_reply(text: str, as_json: dict[str, Any]) -> dict[Language, tuple[Reply, ...]]:
     """A reply that is the same in both languages."""
     reply = Reply(text, as_json)
-    return {language: (reply,) for language in LANGUAGES}
+    return dict.fromkeys(LANGUAGES, (reply,))
 
 
 def answers(turn: Turn, style: Style) -> list[Reply]:

@@ -43,16 +43,71 @@ _RANGES = {
     "duration": (5, 300),
     "number": (1, 999),
 }
-_MONTHS = ("January February March April May June July August September October November December").split()
-_WEEKDAYS_EN = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_CURRENCIES = {"en": ("euros", "dollars", "pounds", "yuan", "EUR", "USD"), "zh": ("元", "美元", "欧元", "英镑", "人民币", "日元")}
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+_CURRENCIES = {
+    "en": ("euros", "dollars", "pounds", "yuan", "EUR", "USD"),
+    "zh": ("元", "美元", "欧元", "英镑", "人民币", "日元"),
+}
 _FEW = 12  # values of a kind that has no more are in both splits
 _MADE_UP_SHARE = 0.4
 _COMMON_NOUNS = ("color", "food", "job", "pet", "hobby", "drink", "product")
 _PHRASES = ("task", "subject")
-_ONSETS = "b bl br c ch cl cr d dr f fl fr g gl gr h j k kn l m n p ph pl pr qu r s sc sh sk sl sm sn sp st str sw t th tr tw v w wh wr y z".split()
-_VOWELS = "a e i o u y ai au ea ee ei ie oa oo ou ue".split()
-_CODAS = ["", "", "", "b", "ck", "d", "ft", "g", "k", "l", "ll", "lt", "m", "mp", "n", "nd", "ng", "nt", "p", "r", "rk", "rm", "rn", "rt", "s", "sh", "ss", "st", "t", "th", "ve", "w", "x", "zz"]
+_ONSETS = (
+    *(
+        "b",
+        "bl",
+        "br",
+        "c",
+        "ch",
+        "cl",
+        "cr",
+        "d",
+        "dr",
+        "f",
+        "fl",
+        "fr",
+        "g",
+        "gl",
+        "gr",
+        "h",
+        "j",
+        "k",
+        "kn",
+        "l",
+        "m",
+    ),
+    *(
+        "n",
+        "p",
+        "ph",
+        "pl",
+        "pr",
+        "qu",
+        "r",
+        "s",
+        "sc",
+        "sh",
+        "sk",
+        "sl",
+        "sm",
+        "sn",
+        "sp",
+        "st",
+        "str",
+        "sw",
+        "t",
+        "th",
+    ),
+    *("tr", "tw", "v", "w", "wh", "wr", "y", "z"),
+)
+_VOWELS = ("a", "e", "i", "o", "u", "y", "ai", "au", "ea", "ee", "ei", "ie", "oa", "oo", "ou", "ue")
+_CODAS = (
+    *("", "", "", "b", "ck", "d", "ft", "g", "k", "l", "ll", "lt", "m", "mp", "n", "nd", "ng", "nt"),
+    *("p", "r", "rk", "rm", "rn", "rt", "s", "sh", "ss", "st", "t", "th", "ve", "w", "x", "zz"),
+)
 
 
 class Values:
@@ -74,7 +129,7 @@ class Values:
             return self._of_split(lambda: rng.randint(low, high))
         if kind == "currency":
             return rng.choice(_CURRENCIES[language])
-        made = getattr(self, f"_{kind}", None)
+        made: Callable[[Language, Random], Value] | None = getattr(self, f"_{kind}", None)
         if made is not None:
             return self._of_split(lambda: made(language, rng))
         if rng.random() < _MADE_UP_SHARE:

@@ -15,10 +15,10 @@ from safetensors import safe_open
 from transformers import AutoTokenizer, Qwen2ForCausalLM, Qwen2Tokenizer
 
 from backend.demo_model.chat_format import CHAT_TEMPLATE, Message, encode_conversation
-from backend.demo_model.corpus import HERE, CorpusError, Intent, load_intents, load_tables, table_intents
+from backend.demo_model.corpus import HERE, Intent, load_intents, load_tables, table_intents
 from backend.demo_model.generators import Generator
 from backend.demo_model.held_out import cases
-from backend.demo_model.reading import LANGUAGES
+from backend.demo_model.reading import LANGUAGES, CorpusError
 from backend.demo_model.skills.questions import UNKNOWN_INTENT
 from backend.demo_model.split import value_split, wording_key, wordings_of
 from backend.demo_model.texts import enumerated, fill, first_sentence, sentences
@@ -43,8 +43,10 @@ GOOD_TABLE = """
       ask: {en: ["capital of {country}?"], zh: ["{country}的首都？"]}
       answer: {en: ["It is {capital}."], zh: ["是{capital}。"]}
 """
-ENUM_VALUES = ("positive", "negative", "neutral", "low", "medium", "high", "billing", "delivery", "product", "account")
-ENUM_VALUES += ("sunny", "cloudy", "rainy", "snowy")
+ENUM_VALUES = {
+    *("positive", "negative", "neutral", "low", "medium", "high"),
+    *("billing", "delivery", "product", "account", "sunny", "cloudy", "rainy", "snowy"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +162,11 @@ def test_no_test_question_is_ever_trained_on(train: Generator, test: Generator) 
 
 
 def test_no_test_system_prompt_is_ever_trained_on(train: Generator, test: Generator) -> None:
-    kept = {wording_key(case.system_prompt) for case in cases(test, 20, 0) if case.group == "system prompt" and case.system_prompt}
+    kept = {
+        wording_key(case.system_prompt)
+        for case in cases(test, 20, 0)
+        if case.group == "system prompt" and case.system_prompt
+    }
     rng = Random(4)
     drawn = (train.conversation(rng)[0] for _ in range(20_000))
     assert kept & {wording_key(message.content) for message in drawn if message.role == "system"} == set()
@@ -182,7 +188,7 @@ def test_sums_are_right_and_their_pairs_held_out(train: Generator, test: Generat
         for _ in range(2000):
             reply = generator.arithmetic.of(rng.choice(("add", "subtract")), "en", rng).replies["en"][0]
             expression = reply.json["expression"]
-            assert reply.json["result"] == eval(expression)  # noqa: S307 (two numbers and a sign)
+            assert reply.json["result"] == eval(expression)
             assert reply.text == f"{expression} = {reply.json['result']}."
             pairs.add(tuple(sorted(re.split(r" [+-] ", expression))))
         seen[name] = pairs
@@ -196,7 +202,7 @@ def test_the_steps_of_a_product_add_up(train: Generator) -> None:
             steps = train.arithmetic.of(operation, "zh", rng).replies["zh"][0].text
             parts = re.findall(r"[\d ×÷+]*\d(?= =)|(?<== )[\d ×÷+]*\d", steps)
             assert len(parts) >= 2
-            values = {eval(part.replace("×", "*").replace("÷", "/")) for part in parts}  # noqa: S307
+            values = {eval(part.replace("×", "*").replace("÷", "/")) for part in parts}
             assert len(values) == 1, steps
 
 

@@ -80,8 +80,11 @@ class Arithmetic:
         if operation == "convert":
             return self._convert(language, rng)
         a, b = self._pair(operation, rng)
+        template = self._template(operation, language, rng)
+        ask = self._asked(template, rng, a=str(a), b=str(b))
+        if operation == "add" and template.index("{b}") < template.index("{a}"):
+            a, b = b, a  # "add 3 to 4": in the order of the question
         text, as_json = _SOLVE[operation](a, b)
-        ask = self._ask(operation, language, rng, a=str(a), b=str(b))
         return Turn(ask, language, one_reply(_with_stop(text), {"en": as_json, "zh": as_json}))
 
     def too_large(self, language: Language, rng: Random) -> Turn:
@@ -98,21 +101,23 @@ class Arithmetic:
     def _convert(self, language: Language, rng: Random) -> Turn:
         conversion, count = rng.choice(self._conversions)
         down = rng.random() < 0.65 or conversion.factor in (7, 12, 24)
-        given, wanted = (
-            (conversion.larger, conversion.smaller) if down else (conversion.smaller, conversion.larger)
-        )
+        given, wanted = (conversion.larger, conversion.smaller) if down else (conversion.smaller, conversion.larger)
         n = count if down else count * conversion.factor
         result = count * conversion.factor if down else count
         steps = _product(count, conversion.factor) if down else f"{n} ÷ {conversion.factor} = {count}"
         texts: dict[Language, str] = {
             "en": f"{n} {given['en']} are {steps} {wanted['en']}.",
-            "zh": fill("{n} {given}等于 {steps} {wanted}。", n=str(n), given=given["zh"], steps=steps, wanted=wanted["zh"]),
+            "zh": fill(
+                "{n} {given}等于 {steps} {wanted}。", n=str(n), given=given["zh"], steps=steps, wanted=wanted["zh"]
+            ),
         }
         ask = self._ask("convert", language, rng, n=str(n), **{"from": given[language], "to": wanted[language]})
         return Turn(
             ask,
             language,
-            one_reply(texts, {key: {"value": n, "from": given[key], "result": result, "to": wanted[key]} for key in LANGUAGES}),
+            one_reply(
+                texts, {key: {"value": n, "from": given[key], "result": result, "to": wanted[key]} for key in LANGUAGES}
+            ),
         )
 
     def _pair(self, operation: str, rng: Random) -> tuple[int, int]:
@@ -137,7 +142,13 @@ class Arithmetic:
         return pair
 
     def _ask(self, kind: str, language: Language, rng: Random, **values: str) -> str:
-        ask = fill(rng.choice(wordings_of(self._tasks[kind][language], self._split)), **values)
+        return self._asked(self._template(kind, language, rng), rng, **values)
+
+    def _template(self, kind: str, language: Language, rng: Random) -> str:
+        return rng.choice(wordings_of(self._tasks[kind][language], self._split))
+
+    def _asked(self, template: str, rng: Random, **values: str) -> str:
+        ask = fill(template, **values)
         return self._noise.ending(ask, rng) if self._split == "train" else ask
 
 
@@ -165,7 +176,7 @@ def _product(a: int, b: int) -> str:
     """`17 × 6 = 60 + 42 = 102`: tens and ones of the larger number each times the other."""
     result = a * b
     larger, other = max(a, b), min(a, b)
-    if b % 10 == 0 and b >= 10 or larger <= 10:
+    if (b % 10 == 0 and b >= 10) or larger <= 10:
         return f"{a} × {b} = {result}"
     tens, ones = larger // 10 * 10, larger % 10
     if not ones:

@@ -113,9 +113,7 @@ class Extraction:
     def classify(self, name: str, language: Language, rng: Random) -> Turn:
         """A sentence that shows a sentiment, an urgency or a category, and the question which."""
         field = self._fields[name]
-        clauses = [
-            clause for scenario in self._scenarios for clause in scenario.clauses if name in clause.set
-        ]
+        clauses = [clause for scenario in self._scenarios for clause in scenario.clauses if name in clause.set]
         wanted = rng.choice(sorted({clause.set[name] for clause in clauses}))
         clause = rng.choice([clause for clause in clauses if clause.set[name] == wanted])
         text = self._state(clause, {}, language, rng)
@@ -127,14 +125,14 @@ class Extraction:
         }
         return Turn(ask, language, replies)  # type: ignore[arg-type]
 
-    def with_schema(
-        self, language: Language, rng: Random, stated: bool
-    ) -> tuple[Style, list[Turn]]:
+    def with_schema(self, language: Language, rng: Random, stated: bool) -> tuple[Style, list[Turn]]:
         """A conversation about texts of one scenario under one schema, which the system prompt states or not."""
         document = self.document(language, rng)
         chosen = self._chosen(document, language, rng, most=6)
         described = stated and rng.random() < 0.75
-        slots = self._slots(document, chosen, language, rng, canonical=not described and rng.random() < 0.3, described=described)
+        slots = self._slots(
+            document, chosen, language, rng, canonical=not described and rng.random() < 0.3, described=described
+        )
         if rng.random() < 0.25 and len(slots) > 2:
             slots = _grouped(slots, rng)
         schema = schema_of(slots, rng)
@@ -149,7 +147,9 @@ class Extraction:
                 ask = self._ask("extract_all", language, rng, text=document.text)
             turns.append(Turn(ask, language, self._replies(slots, document), as_json=stated))
         if not stated:
-            return Style(self._styles.prompt("assistant", language, rng) if rng.random() < 0.5 else None, schema=schema), turns
+            return Style(
+                self._styles.prompt("assistant", language, rng) if rng.random() < 0.5 else None, schema=schema
+            ), turns
         line = self._styles.prompt("json_schema", language, rng)
         separators = (",", ":") if rng.random() < 0.2 else (", ", ": ")
         text = line + rng.choice(("\n", "\n", " ")) + json.dumps(schema, ensure_ascii=False, separators=separators)
@@ -225,9 +225,7 @@ class Extraction:
         if name not in self._fields:  # a repeat
             row = document.facts[name][0]
             inner_used: set[str] = set()
-            inner = tuple(
-                self._slot(document, slot, language, rng, canonical, described, inner_used) for slot in row
-            )
+            inner = tuple(self._slot(document, slot, language, rng, canonical, described, inner_used) for slot in row)
             key = name if canonical or not described else self._unseen_key(rng)
             while key in used:
                 key = self._unseen_key(rng)

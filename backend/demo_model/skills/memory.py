@@ -71,9 +71,7 @@ class Memory:
             things[self._values.text(kind, language, rng)] = None
         items = tuple(things)
         ask = fill(self._pick(self._tasks["list_tell"], language, rng), x=enumerated(items, language))
-        texts = {
-            other: fill(_NOTED[other], n=str(count), x=enumerated(items, other)) for other in LANGUAGES
-        }
+        texts = {other: fill(_NOTED[other], n=str(count), x=enumerated(items, other)) for other in LANGUAGES}
         as_json = {"items": list(items)}
         return Turn(ask, language, one_reply(texts, {"en": as_json, "zh": as_json})), items
 

@@ -114,8 +114,10 @@ class Questions:
         rows = rng.sample(table.rows, min(len(table.rows), rng.randint(2, 4)))
         given = next(key for key in table.keys if "{" + key + "}" in question.ask[language][0])
         templates = [text for text in wordings_of(question.ask[language], self._split) if text.count("{") == 1]
-        ask = capitalized(fill(rng.choice(templates), **{given: enumerated([row[language][given] for row in rows], language)}))
-        replies = {
+        ask = capitalized(
+            fill(rng.choice(templates), **{given: enumerated([row[language][given] for row in rows], language)})
+        )
+        replies: dict[Language, tuple[Reply, ...]] = {
             other: (
                 Reply(
                     " ".join(capitalized(first_sentence(fill(question.answer[other][0], **row[other]))) for row in rows)
@@ -142,7 +144,7 @@ def intent_replies(intent: Intent) -> dict[Language, tuple[Reply, ...]]:
     """The answers, the same ones in both languages; without `json` the first sentence is the JSON."""
     return {
         language: tuple(
-            Reply(capitalized(text), intent.json[language] if intent.json else {"answer": first_sentence(text)})
+            Reply(text, intent.json[language] if intent.json else {"answer": first_sentence(text)})
             for text in intent.answer[language]
         )
         for language in LANGUAGES
