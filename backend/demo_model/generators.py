@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from random import Random
 
 from backend.demo_model.chat_format import Message
-from backend.demo_model.corpus import Intent, Table, load_intents, load_tables
+from backend.demo_model.corpus import Intent, load_intents, load_tables
 from backend.demo_model.noise import Noise
-from backend.demo_model.phrases import Phrases, load_phrases
+from backend.demo_model.phrases import load_phrases
 from backend.demo_model.reading import Language
 from backend.demo_model.skills.arithmetic import Arithmetic
 from backend.demo_model.skills.extraction import Extraction
@@ -35,26 +35,19 @@ _PLAIN = Style(None)
 class Generator:
     """Conversations of one split."""
 
-    def __init__(
-        self,
-        split: Split,
-        intents: Sequence[Intent] | None = None,
-        tables: Sequence[Table] | None = None,
-        phrases: Phrases | None = None,
-    ) -> None:
-        intents = load_intents() if intents is None else intents
-        tables = load_tables() if tables is None else tables
-        self.phrases = phrases = phrases or load_phrases()
+    def __init__(self, split: Split) -> None:
+        intents = load_intents()
+        self.phrases = phrases = load_phrases()
         self.values = Values(phrases.values, _words(intents), split)
         self.styles = Styles(phrases, self.values, split)
         self.noise = Noise(phrases, split)
-        self.questions = Questions(intents, tables, phrases, self.values, self.noise, split)
+        self.questions = Questions(intents, load_tables(), phrases, self.values, self.noise, split)
         self.memory = Memory(phrases, self.values, self.noise, split)
         too_hard = intent_replies(self.questions.intents[UNKNOWN_INTENT])
         self.arithmetic = Arithmetic(phrases, self.noise, split, too_hard)
         self.extraction = Extraction(phrases, self.values, self.styles, split)
         self._introductions = [intent for intent in intents if any(MODEL_NAME in text for text in intent.answer["en"])]
-        self._lists = [(intent, items) for intent in intents if (items := listed(intent)) is not None]
+        self.lists = [(intent, items) for intent in intents if (items := listed(intent)) is not None]
 
     def conversation(self, rng: Random) -> list[Message]:
         """A conversation of one of the kinds trained on."""
@@ -190,7 +183,7 @@ class Generator:
     def _named(self, language: Language, rng: Random) -> list[Turn]:
         """Things named by the user, or listed by an answer, and questions back about their order."""
         if rng.random() < 0.4:
-            intent, lists = rng.choice(self._lists)
+            intent, lists = rng.choice(self.lists)
             first = self.questions.intent(intent, language, rng)
             return [first, *(self.memory.item(lists, language, rng) for _ in range(rng.randint(1, 2)))]
         first, items = self.memory.named(language, rng)

@@ -14,7 +14,6 @@ from typing import Any
 
 from backend.demo_model.generators import Generator
 from backend.demo_model.reading import LANGUAGES, Language
-from backend.demo_model.skills.memory import listed
 from backend.demo_model.skills.questions import FOLLOW_UPS, UNKNOWN_INTENT
 from backend.demo_model.split import wordings_of
 from backend.demo_model.turns import Style, Turn, answers, write
@@ -139,10 +138,9 @@ def _conversation(test: Generator, language: Language, count: int, rng: Random) 
                 yield _text_case("recall", f"recall: {skill}", language, turns, _PLAIN)
             else:
                 yield Case("recall", f"recall: {skill}", language, _asks(turns), _holds(value))
-    lists = [(intent, items) for intent in test.questions.intents.values() if (items := listed(intent))]
     for number in range(count):
         if number % 2:
-            intent, lists_of = rng.choice(lists)
+            intent, lists_of = rng.choice(test.lists)
             turns = [test.questions.intent(intent, language, rng), memory.item(lists_of, language, rng)]
         else:
             first, named = memory.named(language, rng)

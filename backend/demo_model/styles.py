@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from backend.demo_model.phrases import Phrases
@@ -64,7 +65,7 @@ class Styles:
             other = self.prompt(rng.choice(("assistant", "unrelated")), prompt_language, rng)
             joined = [other, style.system_prompt or ""]
             rng.shuffle(joined)
-            return _with_prompt(style, " ".join(joined))
+            return replace(style, system_prompt=" ".join(joined))
         return style
 
     def style(self, kind: str, language: Language, rng: Random, as_json: bool = False) -> Style:
@@ -100,7 +101,3 @@ class Styles:
         if self._split == "train" and rng.random() < 0.08 and "{" not in text:
             text = text.lower()
         return text
-
-
-def _with_prompt(style: Style, system_prompt: str) -> Style:
-    return Style(system_prompt, style.language, style.form, style.json, style.persona, style.name)

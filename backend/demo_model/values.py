@@ -56,52 +56,10 @@ _MADE_UP_SHARE = 0.4
 _COMMON_NOUNS = ("color", "food", "job", "pet", "hobby", "drink", "product")
 _PHRASES = ("task", "subject")
 _ONSETS = (
-    *(
-        "b",
-        "bl",
-        "br",
-        "c",
-        "ch",
-        "cl",
-        "cr",
-        "d",
-        "dr",
-        "f",
-        "fl",
-        "fr",
-        "g",
-        "gl",
-        "gr",
-        "h",
-        "j",
-        "k",
-        "kn",
-        "l",
-        "m",
-    ),
-    *(
-        "n",
-        "p",
-        "ph",
-        "pl",
-        "pr",
-        "qu",
-        "r",
-        "s",
-        "sc",
-        "sh",
-        "sk",
-        "sl",
-        "sm",
-        "sn",
-        "sp",
-        "st",
-        "str",
-        "sw",
-        "t",
-        "th",
-    ),
-    *("tr", "tw", "v", "w", "wh", "wr", "y", "z"),
+    *("b", "bl", "br", "c", "ch", "cl", "cr", "d", "dr", "f", "fl", "fr", "g", "gl"),
+    *("gr", "h", "j", "k", "kn", "l", "m", "n", "p", "ph", "pl", "pr", "qu", "r"),
+    *("s", "sc", "sh", "sk", "sl", "sm", "sn", "sp", "st", "str", "sw", "t", "th", "tr"),
+    *("tw", "v", "w", "wh", "wr", "y", "z"),
 )
 _VOWELS = ("a", "e", "i", "o", "u", "y", "ai", "au", "ea", "ee", "ei", "ie", "oa", "oo", "ou", "ue")
 _CODAS = (
@@ -151,10 +109,6 @@ class Values:
     def phrase(self, language: Language, rng: Random, longest: int) -> str:
         """One to `longest` random words or characters, to be repeated."""
         return self._of_split(lambda: self._phrase(language, rng, longest))
-
-    def real_name(self, language: Language, rng: Random) -> str:
-        """A name as people have it, for measuring: no random syllables or characters."""
-        return self._of_split(lambda: self._listed_name(language, rng))
 
     def made_up(self, language: Language, rng: Random) -> str:
         """A word that is in no list."""

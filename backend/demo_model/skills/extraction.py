@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from backend.demo_model.phrases import Clause, Field, Phrases, Scenario
+from backend.demo_model.phrases import Clause, Phrases, Scenario
 from backend.demo_model.reading import Language
+from backend.demo_model.skills.slots import Slot, answers_all, grouped, named_keys, schema_of, value_of
 from backend.demo_model.split import Split, value_split, wordings_of
 from backend.demo_model.styles import Styles
 from backend.demo_model.texts import capitalized, enumerated, fill
-from backend.demo_model.turns import Style, Turn, same_reply
+from backend.demo_model.turns import Style, Turn, one_reply, same_reply
 from backend.demo_model.values import Values
 
 CLASSES = ("sentiment", "urgency", "category")
-_JSON_TYPES = {"string": "string", "integer": "integer", "number": "number", "boolean": "boolean", "enum": "string"}
-_GROUP_KEYS = ("details", "info", "data", "more", "facts", "meta", "record", "about")
 
 
 @dataclass(frozen=True)
@@ -32,18 +31,6 @@ class Document:
     scenario: Scenario
     text: str
     facts: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A field asked for under a key; `fields` are those of the objects of an array; None: a group of slots."""
-
-    key: str
-    field: Field | None
-    described: str | None = None
-    nullable: bool = False
-    slots: tuple[Slot, ...] = ()
-    source: str | None = None  # the name of a `repeat`
 
 
 class Extraction:
@@ -106,7 +93,7 @@ class Extraction:
                 named = [rng.choice(wordings_of(self._fields[name].words[language], "train")) for name in chosen]
                 ask = self._ask("extract", language, rng, fields=enumerated(named, language), text=document.text)
             else:
-                keys = _keys(slots, language)
+                keys = named_keys(slots, language)
                 ask = self._ask("extract_keys", language, rng, keys=keys, text=document.text)
         return Turn(ask, language, self._replies(slots, document), as_json=True)
 
@@ -119,11 +106,8 @@ class Extraction:
         text = self._state(clause, {}, language, rng)
         ask = self._ask(f"classify_{name}", language, rng, text=text)
         label = {key: field.values[wanted][key] for key in ("en", "zh")}
-        replies = {
-            "en": same_reply(f"It is {label['en']}.", {name: wanted})["en"],
-            "zh": same_reply(f"{label['zh']}。", {name: wanted})["zh"],
-        }
-        return Turn(ask, language, replies)  # type: ignore[arg-type]
+        texts: dict[Language, str] = {"en": f"It is {label['en']}.", "zh": f"{label['zh']}。"}
+        return Turn(ask, language, one_reply(texts, {"en": {name: wanted}, "zh": {name: wanted}}))
 
     def with_schema(self, language: Language, rng: Random, stated: bool) -> tuple[Style, list[Turn]]:
         """A conversation about texts of one scenario under one schema, which the system prompt states or not."""
@@ -134,13 +118,13 @@ class Extraction:
             document, chosen, language, rng, canonical=not described and rng.random() < 0.3, described=described
         )
         if rng.random() < 0.25 and len(slots) > 2:
-            slots = _grouped(slots, rng)
+            slots = grouped(slots, rng)
         schema = schema_of(slots, rng)
         turns: list[Turn] = []
         for number in range(rng.choice((1, 1, 2))):
             if number:
                 document = self.document(language, rng, document.scenario)
-                if not _answers(slots, document):
+                if not answers_all(slots, document.facts):
                     break
             ask = document.text
             if rng.random() < 0.4:
@@ -164,7 +148,7 @@ class Extraction:
             document = self.document(language, rng)
         described = rng.random() < 0.6
         slots = self._slots(document, self._chosen(document, language, rng, most=5), language, rng, described=described)
-        prompt = fill(self._styles.prompt("json_keys", language, rng), x=_keys(slots, language))
+        prompt = fill(self._styles.prompt("json_keys", language, rng), x=named_keys(slots, language))
         return Style(prompt, json=True), [Turn(document.text, language, self._replies(slots, document), as_json=True)]
 
     def _state(self, clause: Clause, facts: dict[str, Any], language: Language, rng: Random) -> str:
@@ -265,72 +249,11 @@ class Extraction:
                 return key
 
     def _replies(self, slots: Sequence[Slot], document: Document) -> dict[Language, Any]:
-        as_json = {slot.key: _value(slot, document.facts) for slot in slots}
+        as_json = {slot.key: value_of(slot, document.facts) for slot in slots}
         return same_reply(json.dumps(as_json, ensure_ascii=False), as_json)
 
     def _ask(self, kind: str, language: Language, rng: Random, **values: str) -> str:
         return fill(rng.choice(wordings_of(self._tasks[kind][language], self._split)), **values)
-
-
-def schema_of(slots: Sequence[Slot], rng: Random) -> dict[str, Any]:
-    """A JSON Schema for these slots; what is optional in a schema is there now and then."""
-    schema: dict[str, Any] = {
-        "type": "object",
-        "properties": {slot.key: _slot_schema(slot, rng) for slot in slots},
-        "required": [slot.key for slot in slots],
-    }
-    if rng.random() < 0.5:
-        schema["additionalProperties"] = False
-    return schema
-
-
-def _slot_schema(slot: Slot, rng: Random) -> dict[str, Any]:
-    if slot.field is None:
-        inner = schema_of(slot.slots, rng)
-        return inner if slot.source is None else {"type": "array", "items": inner}
-    if slot.field.type in ("people", "things"):
-        schema: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
-    else:
-        name: str = _JSON_TYPES[slot.field.type]
-        schema = {"type": [name, "null"] if slot.nullable else name}
-        if slot.field.type == "enum":
-            schema["enum"] = [*slot.field.values, *([None] if slot.nullable else [])]
-    if slot.described:
-        schema["description"] = slot.described
-    return schema
-
-
-def _value(slot: Slot, facts: dict[str, Any]) -> Any:
-    if slot.field is not None:
-        return facts.get(slot.field.id)
-    if slot.source is None:
-        return {inner.key: _value(inner, facts) for inner in slot.slots}
-    return [{inner.key: _value(inner, row) for inner in slot.slots} for row in facts.get(slot.source, [])]
-
-
-def _answers(slots: Sequence[Slot], document: Document) -> bool:
-    """Whether the text states all that these slots may not leave null."""
-    return all(
-        slot.nullable or _value(slot, document.facts) not in (None, [])
-        if slot.field is not None
-        else (slot.source in document.facts if slot.source else _answers(slot.slots, document))
-        for slot in slots
-    )
-
-
-def _grouped(slots: list[Slot], rng: Random) -> list[Slot]:
-    """Two or more of the slots moved into an object of their own."""
-    start = rng.randrange(len(slots) - 1)
-    end = rng.randint(start + 2, len(slots))
-    taken = {slot.key for slot in slots}
-    key = next((key for key in rng.sample(_GROUP_KEYS, len(_GROUP_KEYS)) if key not in taken), "group")
-    return [*slots[:start], Slot(key, None, slots=tuple(slots[start:end])), *slots[end:]]
-
-
-def _keys(slots: Sequence[Slot], language: Language) -> str:
-    """`"name" (the person), "city"`."""
-    shown = [json.dumps(slot.key) + (f" ({slot.described})" if slot.described else "") for slot in slots]
-    return enumerated(shown, language)
 
 
 def _simple(document: Document) -> bool:
