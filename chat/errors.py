@@ -18,7 +18,7 @@
             ├── ModelUnknown       it does not serve the model asked for
             └── RequestRefused     it calls the request wrong
 
-A `TurnError` has a key of `chat/locales/*.yaml`, the sentence a user reads. The message of the Python
+A `TurnError` has a key of `chat/locales/`, the sentence a user reads. The message of the Python
 exception is for the log and never reaches the page: it may hold addresses or keys.
 """
 

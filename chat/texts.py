@@ -1,4 +1,4 @@
-"""The app's sentences in the user's language, from `chat/locales/*.yaml`.
+"""The app's sentences in the user's language, from `chat/locales/LANGUAGE/*.yaml`.
 
 Chainlit's own words are in `.chainlit/translations/`. A key missing in a language, or a sentence
 that asks for other values than its English twin, is found by `tests/unit/test_texts.py`.
@@ -27,12 +27,16 @@ def language_for(tag: str | None) -> Language:
 
 @cache
 def sentences(language: Language) -> dict[str, str]:
-    """All sentences of a language by key."""
-    path = LOCALES_DIR / f"{language}.yaml"
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
-        raise DataFileError(f"{path.name}: expected one mapping from key to sentence")
-    return content
+    """All sentences of a language by key; a key may stand in one file only."""
+    together: dict[str, str] = {}
+    for path in sorted((LOCALES_DIR / language).glob("*.yaml")):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
+            raise DataFileError(f"{language}/{path.name}: expected one mapping from key to sentence")
+        if twice := together.keys() & content.keys():
+            raise DataFileError(f"{language}/{path.name}: {', '.join(sorted(twice))} stands in another file, too")
+        together |= content
+    return together
 
 
 def text(language: Language, key: str, /, **values: object) -> str:
