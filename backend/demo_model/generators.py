@@ -26,7 +26,10 @@ from backend.demo_model.turns import MODEL_NAME, Style, Turn, answers, write, wr
 from backend.demo_model.values import Values
 
 # how often, of a hundred, a conversation is of each kind
-_KINDS = {"chat": 55, "recall": 13, "named": 5, "repeat": 3, "schema": 12, "enforced": 5, "keys": 4, "long": 3}
+_KINDS = {
+    **{"chat": 48, "recall": 12, "named": 5, "repeat": 4, "long": 3},
+    **{"schema": 12, "enforced": 6, "keys": 5, "formed": 5},
+}
 _WORD = re.compile(r"\b[a-z]{3,}\b")
 _LONGEST = 30  # turns between telling and asking
 _PLAIN = Style(None)
@@ -62,6 +65,9 @@ class Generator:
         if kind == "keys":
             style, turns = self.extraction.with_keys(language, rng)
             return self.messages(turns, style, rng)
+        if kind == "formed":
+            turn, stated = self.questions.formed(language, rng), rng.random() < 0.75
+            return self.messages([turn], self.extraction.formed(turn, language, rng, stated), rng, enforced=not stated)
         style = self.styles.draw(language, rng)
         if kind == "chat":
             turns = self._chat(language, style, rng)
@@ -125,7 +131,7 @@ class Generator:
         if rng.random() < 0.1:
             language = "en" if language == "zh" else "zh"
         kind = rng.choices(
-            ("known", "unknown", "not_told", "arithmetic", "too_large", "extract", "several"), (54, 13, 3, 14, 2, 11, 3)
+            ("known", "unknown", "not_told", "arithmetic", "too_large", "extract", "several"), (50, 12, 3, 14, 2, 16, 3)
         )[0]
         if kind == "unknown":
             return self.questions.unknown(language, rng)

@@ -31,7 +31,7 @@ MATRIX_RATE = 0.02
 OTHER_RATE = 0.003
 WARMUP_STEPS = 100
 DECAY_SHARE = 0.6  # of the run, at its end, over which the learning rates fall to nothing
-COPYING_SHARE = 0.08  # of the run, at its start, in which every other batch is nothing but copying
+COPYING_SHARE = 0.12  # of the run, at its start, in which every other batch is nothing but copying
 TOKENIZER_CONVERSATIONS = 20000
 
 
@@ -46,7 +46,7 @@ class Run:
     validation_batches: int
 
 
-FULL = Run(steps=6600, batch_tokens=65536, workers=14, report_every=100, validation_batches=2)
+FULL = Run(steps=15000, batch_tokens=65536, workers=14, report_every=100, validation_batches=2)
 SMOKE = Run(steps=12, batch_tokens=2048, workers=0, report_every=4, validation_batches=1)
 
 

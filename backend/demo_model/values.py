@@ -10,7 +10,7 @@ from collections.abc import Callable
 from random import Random
 from typing import TypeVar
 
-from backend.demo_model.reading import Language
+from backend.demo_model.reading import LANGUAGES, Language
 from backend.demo_model.split import Split, value_split
 from backend.demo_model.tokenizer import common_chinese_characters
 
@@ -53,6 +53,7 @@ _CURRENCIES = {
 }
 _FEW = 12  # values of a kind that has no more are in both splits
 _MADE_UP_SHARE = 0.4
+_SPLICED_SHARE = 0.3
 _COMMON_NOUNS = ("color", "food", "job", "pet", "hobby", "drink", "product")
 _PHRASES = ("task", "subject")
 _ONSETS = (
@@ -77,6 +78,19 @@ class Values:
         self._words = words
         self._split = split
         self._given_characters = "".join(lists["given_characters_zh"])
+        self._spliced_from = {
+            language: tuple(
+                dict.fromkeys(
+                    word.lower()
+                    for name, values in lists.items()
+                    if name.endswith(f"_{language}")
+                    for value in values
+                    for word in value.split()
+                    if len(word) > 1
+                )
+            )
+            for language in LANGUAGES
+        }
 
     def draw(self, kind: str, language: Language, rng: Random) -> Value:
         """A value of a kind: `name`, `date`, `price`, a number with a range, or an entry of one of the lists."""
@@ -125,6 +139,8 @@ class Values:
         return value
 
     def _random_word(self, language: Language, rng: Random) -> str:
+        if rng.random() < _SPLICED_SHARE:
+            return self._spliced(language, rng).capitalize()
         if language == "zh":
             return "".join(rng.choices(_CHARACTERS, k=rng.choice((2, 2, 3, 4))))
         if rng.random() < 0.4:
@@ -133,9 +149,20 @@ class Values:
 
     def _lower_word(self, rng: Random) -> str:
         """A word in lower case: one of the corpus, or one that does not exist."""
-        if rng.random() < 0.5:
+        chance = rng.random()
+        if chance < 0.4:
             return self._of_split(lambda: rng.choice(self._words))
+        if chance < 0.7:
+            return self._of_split(lambda: self._spliced("en", rng))
         return self._of_split(lambda: _pronounceable(rng))
+
+    def _spliced(self, language: Language, rng: Random) -> str:
+        """The beginning of one listed word and the end of another: made up, of the pieces that real words have.
+
+        Copying is learned piece by piece, and a piece that comes up nowhere else could not be copied in a test value.
+        """
+        first, second = rng.choices(self._spliced_from[language], k=2)
+        return first[: rng.randint(1, len(first) - 1)] + second[rng.randint(1, len(second) - 1) :]
 
     def _listed_name(self, language: Language, rng: Random) -> str:
         if language == "en":
@@ -187,7 +214,9 @@ class Values:
         return whole if rng.random() < 0.5 else float(f"{whole}.{rng.choice(('5', '25', '75', '99', '95', '49'))}")
 
     def _email(self, language: Language, rng: Random) -> str:
-        first, last = rng.choice(self._lists["given_names_en"]), self._random_word("en", rng)
+        first, last = self._listed_name("en", rng), self._random_word("en", rng)
+        if rng.random() < 0.5:
+            first = self._random_word("en", rng)
         return f"{first}.{last}@example.com".lower() if rng.random() < 0.5 else f"{last}@example.org".lower()
 
     def _phone(self, language: Language, rng: Random) -> str:

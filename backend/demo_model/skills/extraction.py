@@ -14,7 +14,7 @@ from typing import Any
 
 from backend.demo_model.phrases import Clause, Phrases, Scenario
 from backend.demo_model.reading import Language
-from backend.demo_model.skills.slots import Slot, answers_all, grouped, named_keys, schema_of, value_of
+from backend.demo_model.skills.slots import Slot, answers_all, grouped, named_keys, schema_like, schema_of, value_of
 from backend.demo_model.split import Split, value_split, wordings_of
 from backend.demo_model.styles import Styles
 from backend.demo_model.texts import capitalized, enumerated, fill
@@ -130,16 +130,23 @@ class Extraction:
             if rng.random() < 0.4:
                 ask = self._ask("extract_all", language, rng, text=document.text)
             turns.append(Turn(ask, language, self._replies(slots, document), as_json=stated))
+        return self._under(schema, stated, language, rng), turns
+
+    def formed(self, turn: Turn, language: Language, rng: Random, stated: bool) -> Style:
+        """A style whose schema describes the JSON answer to a turn: the way ready-made schemas are used."""
+        return self._under(schema_like(turn.replies[turn.language][0].json, rng), stated, language, rng)
+
+    def _under(self, schema: dict[str, Any], stated: bool, language: Language, rng: Random) -> Style:
+        """A style under a schema, which its system prompt states, or else the server's constraint alone knows."""
+        before = self._styles.prompt("assistant", language, rng) if rng.random() < 0.5 else None
         if not stated:
-            return Style(
-                self._styles.prompt("assistant", language, rng) if rng.random() < 0.5 else None, schema=schema
-            ), turns
+            return Style(before, schema=schema)
         line = self._styles.prompt("json_schema", language, rng)
-        separators = (",", ":") if rng.random() < 0.2 else (", ", ": ")
+        separators = (",", ":") if rng.random() < 0.5 else (", ", ": ")
         text = line + rng.choice(("\n", "\n", " ")) + json.dumps(schema, ensure_ascii=False, separators=separators)
-        if rng.random() < 0.5:
-            text = self._styles.prompt("assistant", language, rng) + rng.choice(("\n", "\n\n")) + text
-        return Style(text, json=True, schema=schema), turns
+        if before is not None:
+            text = before + rng.choice(("\n", "\n\n")) + text
+        return Style(text, json=True, schema=schema)
 
     def with_keys(self, language: Language, rng: Random) -> tuple[Style, list[Turn]]:
         """A conversation whose system prompt names the keys of the JSON object."""

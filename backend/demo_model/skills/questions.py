@@ -49,6 +49,10 @@ class Questions:
         for intent in intents:
             if intent.id != UNKNOWN_INTENT:
                 self._by_topic[intent.topic].append(intent)
+        self._documents = [
+            *self._by_topic["showcase"],
+            *(self.intents[name] for name in PROMISED_INTENTS if _is_document(self.intents[name])),
+        ]
         self._held_out = {
             wording_key(ask)
             for intent in intents
@@ -74,6 +78,10 @@ class Questions:
         if self._split == "train":
             ask = self._unless_held_out(self._noise.ask(ask, language, rng), ask)
         return Turn(ask, language, intent_replies(intent))
+
+    def formed(self, language: Language, rng: Random) -> Turn:
+        """A question whose answer is a document with a form of its own, or a list of the corpus."""
+        return self.intent(rng.choice(self._documents), language, rng)
 
     def unknown(self, language: Language, rng: Random) -> Turn:
         """A question outside the model's world: hand-written, made up, or a table asked for what it does not hold."""
@@ -149,3 +157,9 @@ def intent_replies(intent: Intent) -> dict[Language, tuple[Reply, ...]]:
         )
         for language in LANGUAGES
     }
+
+
+def _is_document(intent: Intent) -> bool:
+    """Whether the JSON answer holds a list of objects."""
+    values = intent.json["en"].values() if intent.json else ()
+    return any(isinstance(value, list) and isinstance(value[0], dict) for value in values)

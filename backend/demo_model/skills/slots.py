@@ -56,6 +56,31 @@ def _slot_schema(slot: Slot, rng: Random) -> dict[str, Any]:
     return schema
 
 
+def schema_like(value: Any, rng: Random) -> dict[str, Any]:
+    """A JSON Schema that a value matches, with the bounds that people write now and then."""
+    if isinstance(value, dict):
+        schema: dict[str, Any] = {
+            "type": "object",
+            "properties": {key: schema_like(inner, rng) for key, inner in value.items()},
+            "required": list(value),
+        }
+        if rng.random() < 0.7:
+            schema["additionalProperties"] = False
+    elif isinstance(value, list):
+        schema = {"type": "array", "items": schema_like(value[0], rng)}
+        if rng.random() < 0.5:
+            schema |= {"minItems": 1, "maxItems": rng.choice((8, 10, 12, 20))}
+    elif isinstance(value, str):
+        schema = {"type": "string"}
+    elif isinstance(value, int):
+        schema = {"type": rng.choice(("integer", "integer", "number"))}
+        if rng.random() < 0.3:
+            schema |= {"minimum": min(value, rng.choice((0, 1))), "maximum": max(value, 5)}
+    else:
+        schema = {"type": "number"}
+    return schema
+
+
 def value_of(slot: Slot, facts: dict[str, Any]) -> Any:
     """What the facts say for a slot; None where they say nothing."""
     if slot.field is not None:
