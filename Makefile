@@ -17,7 +17,7 @@ BACKEND = .venv-backend/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-model test-server test-launch test-containers app backend install lint types format lock \
-	evaluate-demo-model screenshots clean
+	evaluate-demo-model evaluate-json screenshots clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' Makefile
@@ -72,6 +72,10 @@ lock:  ## resolve the requirements files anew into the lock files (network)
 evaluate-demo-model:  ## measure the bundled model: scores per skill and language, tokens/s (about ten minutes)
 	@$(PYTHON) -m scripts.install backend-dev
 	@$(BACKEND) -m backend.demo_model.evaluate
+
+evaluate-json:  ## measure JSON output: 200 prompts under each ready schema, and what enforcement costs
+	@$(PYTHON) -m scripts.install app-dev backend
+	@$(APP) -m tests.json_showcase
 
 screenshots:  ## pictures of the page for the README
 	@$(PYTHON) -m scripts.install app-dev backend

@@ -16,7 +16,7 @@ from chat.model_server import ModelServer
 from chat.sampling import default_sampling
 from chat.settings import load_settings
 from chat.texts import language_for
-from chat.ui import overrides, panel, session, welcome
+from chat.ui import canvas_events, composer, overrides, panel, schema_events, session, welcome
 from chat.ui.answers import answer_question
 from chat.ui.boundary import sheltered
 from chat.ui.session import ChatSession
@@ -31,6 +31,8 @@ except PagodaError as error:
     sys.exit(f"Pagoda cannot start: {error}")
 server = ModelServer(settings)
 overrides.install()
+canvas_events.install(server)
+schema_events.install()
 
 
 @cl.set_chat_profiles
@@ -43,8 +45,11 @@ async def chat_profiles(_user: cl.User | None, language: str | None) -> list[cl.
 async def on_chat_start() -> None:
     language = session.browser_language()
     sampling = default_sampling(settings, language)
-    session.keep(ChatSession(language, sampling, form=sampling))
-    await welcome.show_json_toggle(language)
+    chat = ChatSession(language, sampling, form=sampling)
+    session.keep(chat)
+    await composer.show_toggle(chat, on=False)
+    await composer.show_picker(chat)
+    await schema_events.ask_for_own_schemas()
     await panel.show(server, language, sampling)
 
 
@@ -52,6 +57,12 @@ async def on_chat_start() -> None:
 @sheltered
 async def on_message(message: cl.Message) -> None:
     await answer_question(server, session.current(), message)
+
+
+@cl.on_window_message
+@sheltered
+async def on_window_message(message: object) -> None:
+    await schema_events.on_window_message(session.current_or_none(), message)
 
 
 @overrides.on_settings_edit

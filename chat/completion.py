@@ -5,18 +5,58 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
 
-from openai import AsyncStream, omit
+from openai import AsyncStream
 from openai.types.chat import ChatCompletionChunk
 
 from chat.conversation import Messages
 from chat.errors import BackendBroke
-from chat.json_output import RESPONSE_FORMAT
+from chat.json_output import ResponseFormat
 from chat.model_server import Model, ModelServer
 from chat.sampling import Sampling
 
 FLUSH_INTERVAL_S = 0.04
 SHORTEST_MEASURED_MS = 50
+
+# The body of `POST /v1/chat/completions`, without what makes it a stream.
+Request = dict[str, Any]
+
+
+def request_for(
+    model: Model, messages: Messages, sampling: Sampling, max_tokens: int, response_format: ResponseFormat | None
+) -> Request:
+    """The request that asks for an answer to `messages`."""
+    request: Request = {
+        "model": model.id,
+        "messages": messages,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": max_tokens,
+    }
+    if sampling.seed is not None:
+        request["seed"] = sampling.seed
+    if response_format is not None:
+        request["response_format"] = response_format
+    return request
+
+
+def unenforced(request: Request) -> Request:
+    """The same request without the server's grammar."""
+    return {key: value for key, value in request.items() if key != "response_format"}
+
+
+def continuation(request: Request, messages: Messages, max_tokens: int) -> Request:
+    """The request that goes on with the last of `messages`, an unfinished answer.
+
+    Without the grammar: it could only begin anew, and does not know what stands there already.
+    """
+    return unenforced(request) | {
+        "messages": messages,
+        "max_tokens": max_tokens,
+        "add_generation_prompt": False,
+        "continue_final_message": True,
+    }
 
 
 class Completion:
@@ -39,16 +79,7 @@ class Completion:
             return None
         return (self.completion_tokens - 1) / after_first_ms * 1000
 
-    async def deltas(
-        self,
-        server: ModelServer,
-        model: Model,
-        messages: Messages,
-        sampling: Sampling,
-        *,
-        max_tokens: int,
-        json_mode: bool,
-    ) -> AsyncIterator[str]:
+    async def deltas(self, server: ModelServer, request: Request) -> AsyncIterator[str]:
         """Ask, and yield the text piece by piece. Closing the iterator aborts the request in vLLM.
 
         Raises `TurnError`s; `BackendBroke` also where the stream ends without a finish reason.
@@ -56,16 +87,12 @@ class Completion:
         started = time.monotonic()
         async with server.guarded():
             stream: AsyncStream[ChatCompletionChunk] = await server.openai.chat.completions.create(
-                model=model.id,
-                messages=messages,
-                temperature=sampling.temperature,
-                top_p=sampling.top_p,
-                max_tokens=max_tokens,
-                seed=omit if sampling.seed is None else sampling.seed,
-                response_format=RESPONSE_FORMAT if json_mode else omit,
+                model=request["model"],
+                messages=request["messages"],
                 n=1,
                 stream=True,
                 stream_options={"include_usage": True},
+                extra_body=request,
             )
             async with stream:
                 async for chunk in stream:

@@ -37,6 +37,12 @@ class Conversation:
         self.turns.append(turn)
         return turn
 
+    def replace_answer(self, turn_id: str, answer: str) -> None:
+        """Give a turn a longer answer; a turn that an edit has dropped stays dropped."""
+        for turn in self.turns:
+            if turn.id == turn_id:
+                turn.answer = answer
+
     def messages(self, system_prompt: str, skip: int = 0) -> Messages:
         """The prompt: system prompt, answered turns but the `skip` oldest, the question at hand."""
         messages: Messages = []

@@ -52,17 +52,19 @@ class ModelServer:
 
     def __init__(self, settings: Settings) -> None:
         key = settings.vllm_api_key.get_secret_value() if settings.vllm_api_key else "none"
+        self.base_url = str(settings.backend_url)
+        self.needs_key = settings.vllm_api_key is not None
         self._wanted_model = settings.model
         self._last_answer_at: float | None = None
         # No retries: a question is asked once, and the page says at once what is wrong.
         self.openai = openai.AsyncOpenAI(
-            base_url=str(settings.backend_url),
+            base_url=self.base_url,
             api_key=key,
             max_retries=0,
             timeout=openai.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s),
         )
         self._vllm = httpx.AsyncClient(
-            base_url=httpx.URL(str(settings.backend_url)).join("/"),
+            base_url=httpx.URL(self.base_url).join("/"),
             headers={"Authorization": f"Bearer {key}"},
             timeout=httpx.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s),
         )
@@ -81,12 +83,22 @@ class ModelServer:
             raise BackendFailing(f"{card.id!r} comes without max_model_len: not a vLLM server")
         return Model(card.id, max_model_len)
 
-    async def count_tokens(self, model: Model, messages: list[ChatCompletionMessageParam]) -> int:
-        """Exact length of the prompt that `messages` make, in tokens, chat template included."""
+    async def count_tokens(
+        self, model: Model, messages: list[ChatCompletionMessageParam], *, unfinished: bool = False
+    ) -> int:
+        """Exact length of the prompt that `messages` make, in tokens, chat template included.
+
+        `unfinished`: the last message is an answer to go on with.
+        """
         async with self.guarded():
             reply = await self._vllm.post(
                 "/tokenize",
-                json={"model": model.id, "messages": messages, "add_generation_prompt": True},
+                json={
+                    "model": model.id,
+                    "messages": messages,
+                    "add_generation_prompt": not unfinished,
+                    "continue_final_message": unfinished,
+                },
             )
             return int(reply.raise_for_status().json()["count"])
 

@@ -6,70 +6,126 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from chat.completion import Completion, in_flushes
-from chat.conversation import Conversation, Turn
-from chat.errors import TurnError
-from chat.json_output import Ending, JsonOutput, judge, with_instruction
+from chat.completion import Completion, Request, continuation, in_flushes, request_for, unenforced
+from chat.conversation import Conversation, Messages
+from chat.errors import ContextOverflow, TurnError
+from chat.json_output import Ending, JsonOutput, WhitespaceLoop, judge, with_instruction
 from chat.model_server import ModelServer
 from chat.sampling import Sampling
-from chat.texts import Language, text
+from chat.schema_choice import JsonFormat
+from chat.texts import Language
 
 # Room kept for the answer when old turns are left out: at most this share of the context.
 ANSWER_SHARE = 4
+CONTINUABLE: tuple[Ending, ...] = ("cut", "stopped", "broken")
 
 
 class Answer:
-    """The answer to one question. Iterate over `stream()`, then read how it ended."""
+    """An answer under way or at its end. Iterate over one of its streams, then read how it ended.
 
-    def __init__(self, turn: Turn, sampling: Sampling, language: Language, *, json_mode: bool) -> None:
-        self.turn = turn
+    A failure ends the iteration and is in `error`; cancelling or closing (Stop) is noted in `ending` and passed on.
+    `json_format` is None for an answer in words; `enforced` says how far the server's grammar saw to a JSON answer.
+    """
+
+    def __init__(self, sampling: Sampling, language: Language, json_format: JsonFormat | None) -> None:
         self.sampling = sampling
         self.language = language
-        self.json_mode = json_mode
+        self.json_format = json_format
+        self.text = ""
+        self.request: Request | None = None
+        self.enforced: bool | None = json_format is not None  # None: only the part before it was continued
         self.completion = Completion()
+        self._earlier_tokens = 0
         self.left_out = 0
         self.max_tokens = sampling.max_tokens
         self.ending: Ending = "broken"
         self.error: TurnError | None = None
+        self._loop = WhitespaceLoop() if json_format else None
+
+    @property
+    def completion_tokens(self) -> int:
+        """Length of the whole answer in tokens, 0 where unknown."""
+        return self._earlier_tokens + self.completion.completion_tokens
 
     @property
     def json_output(self) -> JsonOutput:
         """The verdict on an answer in JSON mode that has ended."""
-        return judge(self.turn.answer, self.ending)
+        return judge(self.text, self.ending, self.json_format.schema if self.json_format else None)
 
-    async def stream(self, server: ModelServer, conversation: Conversation) -> AsyncGenerator[str, None]:
-        """Yield the answer as it comes; it is kept in the conversation even when it breaks off.
+    @property
+    def can_continue(self) -> bool:
+        """Whether there is something to go on with."""
+        return self.request is not None and bool(self.text) and self.ending in CONTINUABLE
 
-        A failure ends the iteration and is in `error`; cancelling or closing (Stop) is noted and passed on.
-        """
+    def to_question(self, server: ModelServer, conversation: Conversation) -> AsyncGenerator[str, None]:
+        """The answer to the newest question, piece by piece."""
+        return self._noting_the_end(self._to_question(server, conversation))
+
+    def continued(self, server: ModelServer, max_tokens: int) -> AsyncGenerator[str, None]:
+        """What comes after the text so far, at most `max_tokens` more, piece by piece; only if `can_continue`."""
+        self.error = None
+        return self._noting_the_end(self._continued(server, max_tokens))
+
+    def without_enforcement(self, server: ModelServer) -> tuple[Answer, AsyncGenerator[str, None]]:
+        """Another answer to the same prompt, which no grammar forces, and its pieces."""
+        assert self.request is not None
+        other = Answer(self.sampling, self.language, self.json_format)
+        other.enforced = False
+        other.max_tokens = self.max_tokens
+        other.request = unenforced(self.request)
+        return other, other._noting_the_end(other._ask(server, other.request))
+
+    async def _to_question(self, server: ModelServer, conversation: Conversation) -> AsyncGenerator[str, None]:
+        model = await server.model()
+        system_prompt = self.sampling.system_prompt
+        if self.json_format:
+            system_prompt = with_instruction(system_prompt, self.json_format.instruction(self.language))
+        reserve = min(self.sampling.max_tokens, model.max_model_len // ANSWER_SHARE)
+        fitted = await conversation.fit(
+            system_prompt,
+            model.max_model_len - reserve,
+            lambda messages: server.count_tokens(model, messages),
+        )
+        self.left_out = fitted.left_out
+        self.max_tokens = min(self.sampling.max_tokens, model.max_model_len - fitted.prompt_tokens)
+        wanted = self.json_format.response_format() if self.json_format else None
+        self.request = request_for(model, fitted.messages, self.sampling, self.max_tokens, wanted)
+        async with aclosing(self._ask(server, self.request)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _continued(self, server: ModelServer, max_tokens: int) -> AsyncGenerator[str, None]:
+        assert self.request is not None
+        messages: Messages = [*self.request["messages"], {"role": "assistant", "content": self.text}]
+        model = await server.model()
+        tokens = await server.count_tokens(model, messages, unfinished=True)
+        if tokens >= model.max_model_len:
+            raise ContextOverflow(tokens=tokens, limit=model.max_model_len)
+        self.max_tokens = min(max_tokens, model.max_model_len - tokens)
+        self.enforced = None if self.enforced else self.enforced
+        async with aclosing(self._ask(server, continuation(self.request, messages, self.max_tokens))) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _ask(self, server: ModelServer, request: Request) -> AsyncGenerator[str, None]:
+        self._earlier_tokens += self.completion.completion_tokens
+        self.completion = Completion()
+        async with aclosing(in_flushes(self.completion.deltas(server, request))) as flushes:
+            async for piece in flushes:
+                yield piece
+
+    async def _noting_the_end(self, pieces: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
         try:
-            model = await server.model()
-            system_prompt = self.sampling.system_prompt
-            if self.json_mode:
-                system_prompt = with_instruction(system_prompt, text(self.language, "json_instruction"))
-            reserve = min(self.sampling.max_tokens, model.max_model_len // ANSWER_SHARE)
-            fitted = await conversation.fit(
-                system_prompt,
-                model.max_model_len - reserve,
-                lambda messages: server.count_tokens(model, messages),
-            )
-            self.left_out = fitted.left_out
-            self.max_tokens = min(self.sampling.max_tokens, model.max_model_len - fitted.prompt_tokens)
-            deltas = self.completion.deltas(
-                server,
-                model,
-                fitted.messages,
-                self.sampling,
-                max_tokens=self.max_tokens,
-                json_mode=self.json_mode,
-            )
-            async with aclosing(in_flushes(deltas)) as flushes:
-                async for piece in flushes:
-                    self.turn.answer += piece
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    self.text += piece
                     yield piece
+                    if self._loop and self._loop.feed(piece):
+                        self.ending = "looping"
+                        return
             self.ending = "cut" if self.completion.finish_reason == "length" else "complete"
         except TurnError as error:
-            self.error = error
+            self.ending, self.error = "broken", error
         except (asyncio.CancelledError, GeneratorExit):
             self.ending = "stopped"
             raise

@@ -21,7 +21,10 @@ PATIENCE_S = 60
 
 @dataclass
 class Reply:
-    """What one question brought: the answer's text, the flushes it came in, status lines, errors."""
+    """What one question brought: the answer's text, the flushes it came in, status lines, errors.
+
+    For a JSON answer: the verdict, what is said of it by id of the fact, and the canvas's last properties.
+    """
 
     question_id: str = ""
     text: str = ""
@@ -29,6 +32,8 @@ class Reply:
     status: list[str] = field(default_factory=list)
     facts: str = ""
     verdict: str | None = None
+    json_facts: dict[str, str] = field(default_factory=dict)
+    canvas: Event | None = None
     errors: list[str] = field(default_factory=list)
     language: str | None = None
 
@@ -74,6 +79,8 @@ class ChatClient:
         async with self._news:
             self.events.append((event, data))
             self._news.notify_all()
+        if event == "element" and data["name"] == "JsonCanvas" and data["props"]["result"] is None:
+            await self.emit("json_ready", {"id": data["props"]["id"], "pane": "answer", "have": 0})
 
     def count(self, name: str) -> int:
         return len(self.of(name))
@@ -90,7 +97,20 @@ class ChatClient:
     async def emit(self, event: str, data: Any = None) -> None:
         await self._socket.emit(event, data)
 
-    async def send(self, text: str, *, json_mode: bool = False, message_id: str | None = None) -> str:
+    async def call(self, event: str, data: Any = None) -> Any:
+        """Emit an event and return what the app acknowledges it with."""
+        return await self._socket.call(event, data, timeout=PATIENCE_S)
+
+    async def act(self, event: str, canvas_id: str) -> Reply:
+        """Have an answer continued or compared, and wait for the end of it."""
+        start, ended = len(self.events), self.count("task_end")
+        assert await self.call(event, {"id": canvas_id}) == {"ok": True}
+        await self.until(lambda: self.count("task_end") > ended)
+        return self.reply(start)
+
+    async def send(
+        self, text: str, *, json_mode: bool = False, schema: str | None = None, message_id: str | None = None
+    ) -> str:
         """Send a question without waiting; returns the message's id. An earlier id makes it an edit."""
         new_id = message_id or str(uuid.uuid4())
         message = {
@@ -100,16 +120,19 @@ class ChatClient:
             "type": "user_message",
             "output": text,
             "createdAt": datetime.now(UTC).isoformat(),
-            "command": "JSON" if json_mode else None,
+            "command": "JSON" if json_mode or schema else None,
+            "modes": {"schema": schema} if schema else None,
         }
         event = "edit_message" if message_id else "client_message"
         await self.emit(event, {"message": message, "fileReferences": []})
         return new_id
 
-    async def ask(self, text: str, *, json_mode: bool = False, message_id: str | None = None) -> Reply:
+    async def ask(
+        self, text: str, *, json_mode: bool = False, schema: str | None = None, message_id: str | None = None
+    ) -> Reply:
         """Send a question and wait for the end of its answer."""
         start, ended = len(self.events), self.count("task_end")
-        question_id = await self.send(text, json_mode=json_mode, message_id=message_id)
+        question_id = await self.send(text, json_mode=json_mode, schema=schema, message_id=message_id)
         await self.until(lambda: self.count("task_end") > ended)
         reply = self.reply(start)
         reply.question_id = question_id
@@ -121,10 +144,16 @@ class ChatClient:
         for event, data in self.events[start:]:
             if event == "stream_token":
                 reply.flushes.append(data["token"])
-            elif event == "element":
-                reply.status += [item["text"] for item in data["props"]["items"]]
+            elif event == "json_delta" and data["pane"] == "answer":
+                reply.flushes.append(data["text"])
+            elif event == "element" and data["name"] == "JsonCanvas":
+                reply.canvas = data["props"]
+                if result := data["props"]["result"]:
+                    reply.verdict = result["verdict"]
+                    reply.json_facts = {fact["id"]: fact["text"] for fact in result["facts"]}
+            elif event == "element" and data["name"] == "AnswerStatus":
+                reply.status = [item["text"] for item in data["props"]["items"]]
                 reply.facts = data["props"]["facts"]
-                reply.verdict = data["props"]["verdict"]
             elif event in ("stream_start", "new_message", "update_message"):
                 if data["type"] != "assistant_message":
                     continue

@@ -1,4 +1,4 @@
-"""An answer on the page: streamed text, then its status line, or the sentence that says what failed."""
+"""An answer on the page: streamed text or a JSON canvas, then a status line, or the sentence that says what failed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import chainlit as cl
 from chat.model_server import ModelServer
 from chat.texts import text
 from chat.turn import Answer
+from chat.ui import facts
+from chat.ui.canvas import Canvas
+from chat.ui.composer import JSON_COMMAND, wanted_format
 from chat.ui.session import ChatSession
 
-JSON_COMMAND = "JSON"
 STATUS_ELEMENT = "AnswerStatus"
 
 
@@ -22,68 +24,44 @@ async def answer_question(server: ModelServer, chat: ChatSession, question: cl.M
         return
     with chat.running():
         async with chat.one_at_a_time:
-            answer = Answer(
-                chat.conversation.ask(question.id, question.content),
-                chat.sampling,
-                chat.language,
-                json_mode=question.command == JSON_COMMAND,
-            )
-            message = cl.Message(content="", language="json" if answer.json_mode else None)
+            turn = chat.conversation.ask(question.id, question.content)
+            json_format = wanted_format(chat, question) if question.command == JSON_COMMAND else None
+            answer = Answer(chat.sampling, chat.language, json_format)
+            pieces = answer.to_question(server, chat.conversation)
+            message = cl.Message(content="")
             try:
-                # Closed at once, not when collected: Stop may come while a token is on its way to the page.
-                async with aclosing(answer.stream(server, chat.conversation)) as pieces:
-                    async for piece in pieces:
-                        await message.stream_token(piece)
+                if json_format:
+                    canvas = Canvas(question.id, turn.question, answer)
+                    chat.canvases[canvas.id], message = canvas, canvas.message
+                    await canvas.show()
+                    await canvas.fill("answer", pieces)
+                else:
+                    # Closed at once, not when collected: Stop may come while a token is on its way to the page.
+                    async with aclosing(pieces):
+                        async for piece in pieces:
+                            await message.stream_token(piece)
             finally:
                 # Also when Stop cancelled the task: what has arrived stays, and says that it was stopped.
-                await _finish(message, answer)
+                turn.answer = answer.text
+                await finish(message, answer)
 
 
-async def _finish(message: cl.Message, answer: Answer) -> None:
-    if message.content or answer.ending == "stopped":
-        if answer.json_mode:
-            message.content = answer.json_output.shown
-        props = {
-            "items": _status(answer),
-            "facts": _facts(answer),
-            "verdict": answer.json_output.verdict if answer.json_mode else None,
-        }
-        status = cl.CustomElement(name=STATUS_ELEMENT, props=props, display="inline")
-        message.elements = [status]  # type: ignore[list-item]  # Chainlit's annotation is too narrow
-        if message.streaming:
+async def finish(message: cl.Message, answer: Answer) -> None:
+    """The line under an answer, or its failure; a message that got no text at all is taken back."""
+    if answer.text or answer.ending == "stopped":
+        props = {"items": facts.status(answer), "facts": facts.speed(answer)}
+        for element in message.elements:
+            if isinstance(element, cl.CustomElement) and element.name == STATUS_ELEMENT:
+                element.props = props
+                break
+        else:
+            status = cl.CustomElement(name=STATUS_ELEMENT, props=props, display="inline")
+            message.elements.append(status)  # type: ignore[arg-type]  # Chainlit's annotation is too narrow
+        if message.streaming or answer.json_format:
             await message.update()
         else:
             await message.send()
+    elif answer.json_format:
+        await message.remove()
     if answer.error:
         await cl.ErrorMessage(text(answer.language, answer.error.text, **answer.error.values)).send()
-
-
-def _status(answer: Answer) -> list[dict[str, str]]:
-    """What to say under the answer, each with a kind that picks the icon."""
-    items = []
-    if answer.json_mode:
-        verdict = answer.json_output.verdict
-        kind = "good" if verdict == "valid" else "bad"
-        items.append({"kind": kind, "text": text(answer.language, f"status_json_{verdict}")})
-    elif answer.ending != "complete":
-        sentence = text(answer.language, f"status_{answer.ending}", max_tokens=answer.max_tokens)
-        items.append({"kind": "note", "text": sentence})
-    if answer.left_out:
-        sentence = text(answer.language, "status_left_out", count=answer.left_out)
-        items.append({"kind": "note", "text": sentence})
-    return items
-
-
-def _facts(answer: Answer) -> str:
-    """Length and speed, as measured between this process and the model server; "" where unknown."""
-    completion = answer.completion
-    if not completion.completion_tokens:
-        return ""
-    rate = completion.output_throughput
-    return text(
-        answer.language,
-        "status_facts_brief" if rate is None else "status_facts",
-        tokens=completion.completion_tokens,
-        ttft_ms=round(completion.ttft_ms),
-        rate=round(rate or 0),
-    )

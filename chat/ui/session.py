@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 import chainlit as cl
 
 from chat.conversation import Conversation
 from chat.sampling import Sampling
+from chat.schema_choice import SchemaChoice
 from chat.texts import Language, language_for
+from chat.ui.canvas import Canvas
 
 _KEY = "chat"
 
 
 @dataclass(slots=True)
 class ChatSession:
-    """`form` is the settings panel as last edited, `sampling` as last confirmed."""
+    """`form` is the settings panel as last edited, `sampling` as last confirmed, `canvases` the JSON answers by id."""
 
     language: Language
     sampling: Sampling
     form: Sampling
     conversation: Conversation = field(default_factory=Conversation)
+    schemas: SchemaChoice = field(default_factory=SchemaChoice)
+    canvases: dict[str, Canvas] = field(default_factory=dict)
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
 
@@ -38,6 +42,17 @@ class ChatSession:
         finally:
             self._tasks.discard(task)
 
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """For work that no message began: one at a time, with Stop to end it."""
+        with self.running():
+            await cl.context.emitter.task_start()
+            try:
+                async with self.one_at_a_time:
+                    yield
+            finally:
+                await cl.context.emitter.task_end()
+
     def stop(self) -> None:
         """Cancel every answer of this session, running or waiting."""
         for task in self._tasks:
@@ -51,10 +66,16 @@ def keep(chat: ChatSession) -> None:
 
 def current() -> ChatSession:
     """The current Chainlit session's chat; LookupError before `on_chat_start` has run."""
-    chat = cl.user_session.get(_KEY)
-    if not isinstance(chat, ChatSession):
+    chat = current_or_none()
+    if chat is None:
         raise LookupError("this session has no chat yet")
     return chat
+
+
+def current_or_none() -> ChatSession | None:
+    """The current Chainlit session's chat, if it has begun."""
+    chat = cl.user_session.get(_KEY)
+    return chat if isinstance(chat, ChatSession) else None
 
 
 def browser_language() -> Language:

@@ -9,7 +9,7 @@ import chainlit as cl
 from chat.errors import TurnError
 from chat.model_server import ModelServer
 from chat.texts import Language, text
-from chat.ui.answers import JSON_COMMAND
+from chat.ui.composer import JSON_COMMAND
 
 # The page does not appear before this; a server that takes longer counts as not answering.
 LOOK_S = 2
@@ -40,20 +40,4 @@ async def profile(server: ModelServer, language: Language) -> cl.ChatProfile:
             )
             for key, command in STARTERS
         ],
-    )
-
-
-async def show_json_toggle(language: Language) -> None:
-    """Put the JSON toggle into the composer: a persistent command, sent along with every message."""
-    await cl.context.emitter.set_commands(
-        [
-            {
-                "id": JSON_COMMAND,
-                "icon": "braces",
-                "description": text(language, "json_toggle"),
-                "button": True,
-                "persistent": True,
-                "selected": False,
-            }
-        ]
     )

@@ -152,7 +152,7 @@ async def test_json_cut_by_the_token_limit_is_said_to_be_cut(app_url: str) -> No
         await chat.set(max_tokens=5)
         reply = await chat.ask(ARTICLES_QUESTION, json_mode=True)
     assert reply.verdict == "cut"
-    assert reply.status == [text("en-US", "status_json_cut")]
+    assert reply.json_facts["ending"] == text("en-US", "json_ending_cut", max_tokens=5)
 
 
 async def test_a_seed_repeats_an_answer(app_url: str) -> None:

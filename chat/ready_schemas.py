@@ -1,0 +1,54 @@
+"""Ready JSON Schemas to choose from, one YAML file each in `chat/schemas/`.
+
+A file holds `name`, `description` and `questions` to try, each in every language, and `schema`; unknown keys are
+refused. The file's name is the schema's id. `order` sorts them on the page.
+
+The schema also stands in the prompt of a model with a context of 2,048 tokens, so it is short: descriptions only where
+a property's name does not say enough. Each list has an upper bound, so that a small model comes to an end.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
+
+from chat.errors import DataFileError
+from chat.texts import Language
+
+SCHEMAS_DIR = Path(__file__).with_name("schemas")
+
+
+# a dataclass, since a pydantic model has a method `schema`
+@dataclass(config=ConfigDict(extra="forbid"), frozen=True)
+class ReadySchema:
+    """A JSON Schema with its name, what it is for, and questions that it fits, in each language."""
+
+    id: str
+    order: int
+    name: dict[Language, str]
+    description: dict[Language, str]
+    questions: dict[Language, Annotated[list[str], Field(min_length=2, max_length=3)]]
+    schema: dict[str, Any]
+
+
+def load_schemas(directory: Path = SCHEMAS_DIR) -> dict[str, ReadySchema]:
+    """All ready schemas by id, in their order; raises `DataFileError` naming the file and the field."""
+    schemas = []
+    for path in sorted(directory.glob("*.yaml")):
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            schemas.append(ReadySchema(id=path.stem, **content))
+        except (yaml.YAMLError, TypeError, ValidationError) as error:
+            raise DataFileError(f"{path.name} is not a valid schema: {error}") from None
+    return {schema.id: schema for schema in sorted(schemas, key=lambda schema: schema.order)}
+
+
+@cache
+def ready_schemas() -> dict[str, ReadySchema]:
+    """The schemas that come with Pagoda, read once."""
+    return load_schemas()

@@ -1,0 +1,107 @@
+"""Whether a value matches a JSON Schema, and where it breaks it first.
+
+The schema may come from a stranger: patterns run in linear time (Rust's regex, without lookaround), nothing is ever
+fetched, and one that is too large once its references are followed, or cyclic, is not compared at all. `format` is not
+checked: JSON Schema calls it an annotation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from jsonschema_rs import Draft202012Validator, ReferencingError, RegexOptions, ValidationError, ValidationErrorKind
+
+MAX_NODES = 10_000
+LONGEST_REASON = 200
+
+_OF_ALTERNATIVES = (ValidationErrorKind.AnyOf, ValidationErrorKind.OneOfNotValid)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Where a value breaks its schema: a JSON Pointer ("" is the whole), and the validator's sentence, in English."""
+
+    path: str
+    reason: str
+
+
+def compare(value: object, schema: dict[str, Any]) -> tuple[bool | None, Violation | None]:
+    """Whether a value matches, and its first violation; (None, None) where the schema cannot be compared with."""
+    if not _is_small(schema):
+        return None, None
+    try:
+        validator = Draft202012Validator(schema, pattern_options=RegexOptions(), offline=True, validate_formats=False)
+        errors = list(validator.iter_errors(value))
+    except (ValueError, ReferencingError):
+        return None, None
+    if not errors:
+        return True, None
+    first = _first(errors, value)
+    pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in first.instance_path)
+    return False, Violation(pointer, _shortened(first.message))
+
+
+def _is_small(schema: dict[str, Any]) -> bool:
+    """Whether a schema, each reference replaced by what it means, has no more than `MAX_NODES` parts.
+
+    Doubling references make work without end out of a few lines. A cycle counts as endless, a reference of another
+    kind than `#/a/b` as unknown.
+    """
+    pending: list[Any] = [schema]
+    for _ in range(MAX_NODES):
+        if not pending:
+            return True
+        node = pending.pop()
+        if isinstance(node, list):
+            pending.extend(node)
+        elif isinstance(node, dict):
+            pending.extend(node.values())
+            for keyword in ("$ref", "$dynamicRef"):
+                if isinstance(pointer := node.get(keyword), str):
+                    try:
+                        pending.append(_target(schema, pointer))
+                    except (LookupError, TypeError, ValueError):
+                        return False
+    return not pending
+
+
+def _target(schema: Any, pointer: str) -> Any:
+    root, *steps = unquote(pointer).split("/")
+    if root != "#":
+        raise LookupError(pointer)
+    for step in steps:
+        step = step.replace("~1", "/").replace("~0", "~")
+        schema = schema[int(step)] if isinstance(schema, list) else schema[step]
+    return schema
+
+
+def _first(errors: Sequence[ValidationError], value: object) -> ValidationError:
+    """The error that comes first in the document, a whole before its parts.
+
+    "Fits none of these alternatives" says little: the alternative that it follows furthest tells where it leaves it.
+    """
+    first = min(errors, key=lambda error: _position(error.instance_path, value))
+    if isinstance(first.kind, _OF_ALTERNATIVES):
+        branches = [_first(branch, value) for branch in first.kind.context if branch]
+        furthest = max(branches, key=lambda error: len(error.instance_path), default=first)
+        if len(furthest.instance_path) > len(first.instance_path):
+            return furthest
+    return first
+
+
+def _position(path: Sequence[str | int], value: Any) -> tuple[int, ...]:
+    """A path as numbers that sort like the places in the document."""
+    position = []
+    for step in path:
+        position.append(step if isinstance(step, int) else list(value).index(step))
+        value = value[step]
+    return tuple(position)
+
+
+def _shortened(sentence: str) -> str:
+    """The validator's sentence begins with the value at fault and ends with what is wrong: the middle can go."""
+    half = (LONGEST_REASON - 3) // 2
+    return sentence if len(sentence) <= LONGEST_REASON else f"{sentence[:half]} … {sentence[-half:]}"
