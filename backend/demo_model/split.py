@@ -1,7 +1,8 @@
 """What is trained on and what is kept for testing: decided by a hash of the text, so it never drifts.
 
 Values (names, cities, ...) are kept by their own hash, one in ten. Wordings of one list are ranked by their hash and
-the first eighth, at least one, is kept; those that differ in case, blanks and punctuation alone stay together.
+the first eighth, at least one, is kept; those that differ in case, blanks and punctuation alone stay together, and
+those below "trained only" in their list are never kept.
 `ALWAYS_TRAINED` are questions the demonstration promises literally.
 """
 
@@ -10,6 +11,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 from zlib import crc32
+
+from backend.demo_model.reading import TrainedOnly
 
 Split = Literal["train", "test"]
 ALWAYS_TRAINED = (
@@ -48,9 +51,10 @@ def wording_key(text: str) -> str:
 @cache
 def wordings_of(texts: tuple[str, ...], split: Split) -> tuple[str, ...]:
     """The wordings of one list that belong to a split, in order; lists under four are shared by both."""
-    if len(texts) < _SMALLEST_SPLIT_LIST:
+    divided = [text for text in texts if not isinstance(text, TrainedOnly)]
+    if len(divided) < _SMALLEST_SPLIT_LIST:
         return texts
-    keys = {wording_key(text) for text in texts} - {wording_key(text) for text in ALWAYS_TRAINED}
+    keys = {wording_key(text) for text in divided} - {wording_key(text) for text in ALWAYS_TRAINED}
     ranked = sorted(keys, key=lambda key: crc32(key.encode()))
-    kept = set(ranked[: max(1, len(texts) // _WORDINGS_PER_TEST_WORDING)])
+    kept = set(ranked[: max(1, len(divided) // _WORDINGS_PER_TEST_WORDING)])
     return tuple(text for text in texts if (wording_key(text) in kept) == (split == "test"))

@@ -40,7 +40,7 @@ class Styles:
         self._prompts = phrases.system_prompts
         self._persona_prompts = {
             (persona.id, language): (
-                *(fill(text, x=persona.noun[language]) for text in self._prompts["persona"][language]),
+                *(type(text)(fill(text, x=persona.noun[language])) for text in self._prompts["persona"][language]),
                 *persona.prompts[language],
             )
             for persona in phrases.personas

@@ -1,10 +1,10 @@
 """A byte-level BPE tokenizer, trained on this model's own text and read back as `Qwen2Tokenizer`.
 
 transformers and vLLM give every Qwen2 model the Qwen2 way of cutting text into pieces, so that is what the merges have
-to work with. They are learned on finer pieces, across which nothing merges: lower-case words (with the blank before
-them), words with a capital (without it, so that a name is spelled with the same tokens after a blank, a quotation mark
-or a Chinese character), and any other single character. An opening brace is therefore always the one token `{`, which
-is what the server's JSON grammar asks for first. The common Chinese characters get a token each, seen in training or
+to work with. They are learned on finer pieces, across which nothing merges: words without the blank before them, so
+that a value is spelled with the same tokens after a blank, a quotation mark or a Chinese character and can be copied
+from one to the other, and any other single character. An opening brace is therefore always the one token `{`, which is
+what the server's JSON grammar asks for first. The common Chinese characters get a token each, seen in training or
 not; a rare one is two or three byte tokens.
 """
 
@@ -18,7 +18,7 @@ from transformers import Qwen2Tokenizer
 
 from backend.demo_model.chat_format import CHAT_TEMPLATE, END_OF_TEXT, IM_END, IM_START, SPECIAL_TOKENS
 
-PIECES = r"\":|\",| [\"\[{]| ?[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]*|[\s\S]"
+PIECES = r"\":|\",| [\"\[{]|[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]*|[\s\S]"
 VOCABULARY_SIZE = 8192
 MODEL_MAX_LENGTH = 2048
 _CHARACTER_WEIGHT = 20  # times each common Chinese character is shown, so that it is merged before rare words
