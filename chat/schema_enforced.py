@@ -21,6 +21,7 @@ from chat.schema_types import (
     declared,
     implied,
     looked_at,
+    type_of,
     written_types,
 )
 
@@ -97,10 +98,10 @@ def _excludes_all_others(tree: SchemaTree, path: Path, branches: list[Schema | b
 
 
 def _exclude(one: Schema | bool, other: Schema | bool) -> bool:
-    if not written_types(one) & written_types(other):
-        return True
     if isinstance(one, bool) or isinstance(other, bool):
         return False
+    if not _matching_types(one) & _matching_types(other):
+        return True
     if (values := _values(one)) and (others := _values(other)):
         return len(values) + len(others) < MOST_COMPARED and not any(value in others for value in values)
     shared = set(one.get("required", ())) & set(other.get("required", ()))
@@ -109,6 +110,11 @@ def _exclude(one: Schema | bool, other: Schema | bool) -> bool:
         for name in shared
         if "properties" in one and "properties" in other
     )
+
+
+def _matching_types(node: Schema) -> frozenset[str]:
+    values = _values(node)
+    return frozenset(type_of(value) for value in values) if values else declared(node)
 
 
 def _values(node: Schema) -> list[Any]:

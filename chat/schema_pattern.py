@@ -11,7 +11,7 @@ do not, such as `(ab|ac)*`: write `(a[bc])*`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from chat.schema_ambiguity import (
@@ -56,13 +56,13 @@ _UNWRITABLE: Ranges = [(0, 31), (0x22, 0x22), (0x5C, 0x5C)]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The key of a sentence and the part that it is about, or no key; and whether the pattern speaks of the whole text.
+    """The key of a sentence and its values, or no key; and whether the pattern speaks of the whole text.
 
     The server takes each pattern to do so, as with `^` before and `$` behind it.
     """
 
     key: str | None = None
-    part: str | None = None
+    values: dict[str, object] = field(default_factory=dict)
     whole: bool = True
 
 
@@ -76,13 +76,13 @@ class _Fault(Exception):
 def inspect(pattern: str) -> Report:
     """What the server and whoever matches the pattern make of it."""
     if len(pattern) > LONGEST:
-        return Report("schema_pattern_too_long")
+        return Report("schema_pattern_too_long", {"limit": LONGEST})
     if "\0" in pattern:
         return Report("schema_pattern_nul")
     try:
         return Report(whole=_Parser(pattern).parse())
     except _Fault as fault:
-        return Report(fault.key, fault.part)
+        return Report(fault.key, {"part": fault.part})
 
 
 class _Parser:

@@ -1,4 +1,4 @@
-"""What the server refuses of a schema.
+"""What the server refuses of a schema, or what would make its answer none that can be told right.
 
 Read in vLLM 0.32 (`has_xgrammar_unsupported_json_features`, which looks at every object, schema or not) and in xgrammar
 0.2.8 (`json_schema_converter.cc`), and tried: `tests/server/test_schema_faults.py` asks the running server for each.
@@ -27,6 +27,8 @@ def check_refused(tree: SchemaTree) -> Iterator[Finding]:
     """What makes the server refuse the schema."""
     for path, value in _objects_in(tree.schemas[()]):
         yield from _refused_by_vllm(path, value)
+        if path not in tree.schemas and isinstance(value.get("$ref"), str):  # chat.schema_match would follow it
+            yield error("schema_ref_in_value", (*path, "$ref"))
     for path, node in looked_at(tree):
         yield from _refused_by_xgrammar(path, node)
 

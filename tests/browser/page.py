@@ -76,6 +76,25 @@ class ChatPage:
         return self.page.get_by_role("button", name="JSON").and_(self.page.locator(".command-button"))
 
     @property
+    def canvas(self) -> Locator:
+        """The views of JSON answers."""
+        return self.page.get_by_test_id("json-canvas")
+
+    @property
+    def schema_picker(self) -> Locator:
+        return self.page.locator("#mode-picker-trigger-schema")
+
+    async def pick(self, name: str) -> None:
+        """Pick a schema beside the JSON toggle."""
+        await self.schema_picker.click()
+        await self.page.locator("#mode-picker-popover-schema [cmdk-item]").filter(has_text=name).first.click()
+
+    async def verdict(self, expected: str) -> Locator:
+        """Wait for the verdict on the newest JSON answer, and return its view."""
+        await expect(self.canvas.last).to_have_attribute("data-verdict", expected)
+        return self.canvas.last
+
+    @property
     def answers(self) -> Locator:
         return self.page.locator(".ai-message .message-content")
 

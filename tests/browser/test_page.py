@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -27,7 +26,8 @@ async def test_a_conversation_in_the_browsers_language(
         assert theme in (await chat.page.locator("html").get_attribute("class") or "")
         # A starter asks its question with JSON on, whatever the toggle says.
         await chat.page.get_by_role("button", name=text(language, "starter_books")).click()
-        await expect(chat.status.get_by_text(text(language, "status_json_valid"))).to_be_visible()
+        canvas = await chat.verdict("valid")
+        await expect(canvas.get_by_text(text(language, "json_enforced"))).to_be_visible()
         answer = await chat.ask({"en-US": "Who are you?", "zh-CN": "你是谁？"}[language])
         assert any("\u4e00" <= letter <= "\u9fff" for letter in answer) == (language == "zh-CN")
         assert chat.foreign == []
@@ -44,10 +44,10 @@ async def test_json_is_one_click_on_and_one_click_off(browser: Browser, fake: Fa
         assert await chat.json_toggle.evaluate(colours) != off
         await chat.ask("books")
         assert fake.requests[-1]["response_format"] == {"type": "json_object"}
-        # Formatted, in a code block, and still on.
-        shown = await chat.answers.last.locator("code").inner_text()
-        assert shown.strip() == json.dumps({"books": [{"title": "红楼梦"}]}, ensure_ascii=False, indent=2)
-        await expect(chat.status).to_have_attribute("data-verdict", "valid")
+        # A table of books, and still on.
+        canvas = await chat.verdict("valid")
+        await expect(canvas.get_by_role("tab")).to_have_count(3)
+        await expect(canvas).to_contain_text("红楼梦")
         await expect(chat.json_toggle).to_have_class(pattern("text-command"))
         fake.script = Script(["plain"])
         await chat.json_toggle.click()
@@ -60,8 +60,8 @@ async def test_a_cut_answer_is_never_passed_off_as_json(browser: Browser, fake: 
     async with ChatPage(browser, fake_app_url) as chat:
         await chat.json_toggle.click()
         await chat.ask("cut")
-        await expect(chat.status).to_have_attribute("data-verdict", "cut")
-        await expect(chat.status).to_contain_text("This is not complete JSON")
+        canvas = await chat.verdict("cut")
+        await expect(canvas).to_contain_text(text("en-US", "json_ending_cut", max_tokens=500))
 
 
 async def test_tokens_appear_as_they_come_and_stop_keeps_them(

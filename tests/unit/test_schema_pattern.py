@@ -76,7 +76,7 @@ def test_what_can_take_forever_is_refused(pattern: str) -> None:
 )
 def test_what_is_refused_is_named(pattern: str, key: str, part: str) -> None:
     report = inspect(pattern)
-    assert (report.key, report.part) == (key, part)
+    assert (report.key, report.values) == (key, {"part": part})
 
 
 @pytest.mark.parametrize("pattern", ["a", "^a", "a$", "^a$|b", "^a\\$", ""])
