@@ -18,7 +18,7 @@ from typing import Any, Literal
 import jiter
 from openai.types.shared_params import ResponseFormatJSONObject, ResponseFormatJSONSchema
 
-from chat.schema_match import Violation, compare
+from chat.schema.match import Violation, compare
 
 ResponseFormat = ResponseFormatJSONObject | ResponseFormatJSONSchema
 

@@ -12,7 +12,7 @@ from chat.errors import ContextOverflow, TurnError
 from chat.json_output import Ending, JsonOutput, WhitespaceLoop, judge, with_instruction
 from chat.model_server import ModelServer
 from chat.sampling import Sampling
-from chat.schema_choice import JsonFormat
+from chat.schema.choice import JsonFormat
 from chat.texts import Language
 
 # Room kept for the answer when old turns are left out: at most this share of the context.

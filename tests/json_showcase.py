@@ -29,9 +29,9 @@ from pydantic import AnyHttpUrl
 
 from chat.conversation import Conversation
 from chat.model_server import ModelServer
-from chat.ready_schemas import ready_schemas
 from chat.sampling import Sampling
-from chat.schema_choice import SchemaChoice
+from chat.schema.choice import SchemaChoice
+from chat.schema.ready import ready_schemas
 from chat.settings import Settings
 from chat.texts import LANGUAGES, Language
 from chat.turn import Answer

@@ -13,7 +13,7 @@ from chat import take_away
 from chat.errors import PagodaError
 from chat.json_output import what_parses
 from chat.model_server import ModelServer
-from chat.pydantic_model import pydantic_model
+from chat.schema.pydantic_model import pydantic_model
 from chat.take_away import Taken
 from chat.texts import text
 from chat.ui.answers import finish

@@ -9,8 +9,8 @@ from __future__ import annotations
 import chainlit as cl
 from chainlit.mode import Mode, ModeOption
 
-from chat.ready_schemas import ready_schemas
-from chat.schema_choice import JsonFormat
+from chat.schema.choice import JsonFormat
+from chat.schema.ready import ready_schemas
 from chat.texts import text
 from chat.ui.session import ChatSession
 

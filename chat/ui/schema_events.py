@@ -9,11 +9,11 @@ from typing import Any, Literal
 import chainlit as cl
 from pydantic import ValidationError
 
-from chat.ready_schemas import ready_schemas
-from chat.schema_check import Problem, check_schema
-from chat.schema_choice import ANY, MOST_OWN, OwnSchema
-from chat.schema_from import ConversionError, example_schema
-from chat.schema_pydantic import pydantic_schema
+from chat.schema.check import Problem, check_schema
+from chat.schema.choice import ANY, MOST_OWN, OwnSchema
+from chat.schema.example import ConversionError, example_schema
+from chat.schema.pydantic_schema import pydantic_schema
+from chat.schema.ready import ready_schemas
 from chat.texts import Language, group, text
 from chat.ui import composer
 from chat.ui.boundary import Payload, Reply, reply_to

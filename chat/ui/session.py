@@ -11,7 +11,7 @@ import chainlit as cl
 
 from chat.conversation import Conversation
 from chat.sampling import Sampling
-from chat.schema_choice import SchemaChoice
+from chat.schema.choice import SchemaChoice
 from chat.texts import Language, language_for
 from chat.ui.canvas import Canvas
 

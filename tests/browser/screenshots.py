@@ -12,6 +12,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, expect
 
+from chat.schema.ready import ready_schemas
 from chat.texts import Language, text
 from tests.browser.page import ChatPage, Theme, chromium
 from tests.fake_vllm import free_port
@@ -24,6 +25,16 @@ LOOKS: tuple[tuple[Language, Theme], ...] = (
     ("zh-CN", "light"),
     ("zh-CN", "dark"),
 )
+FAULTY = """{
+  "type": "object",
+  "properties": {
+    "name": {"type": "string"},
+    "price": {"type": "number", "multipleOf": 0.01},
+    "rating": {"type": "integer", "minimum": 5, "maximum": 1}
+  },
+  "required": ["name", "price"],
+  "additionalProperties": false
+}"""
 QUESTIONS: dict[Language, str] = {"en-US": "What is PagedAttention?", "zh-CN": "什么是 PagedAttention？"}
 
 
@@ -52,6 +63,36 @@ async def take(browser: Browser, url: str, language: Language, theme: Theme) -> 
         await chat.page.screenshot(path=FOLDER / f"settings-{look}.png", animations="disabled")
 
 
+async def take_json(browser: Browser, url: str, language: Language, theme: Theme) -> None:
+    """The JSON showcase: an answer under a schema, the comparison, the list of schemas, the editor with a problem."""
+    look = f"{language.split('-')[0]}-{theme}"
+    async with ChatPage(browser, url, language, theme) as chat:
+        page = chat.page
+
+        async def shoot(name: str) -> None:
+            await page.mouse.move(0, 0)
+            await page.screenshot(path=FOLDER / f"{name}-{look}.png", animations="disabled")
+
+        recipe = ready_schemas()["recipe"]
+        await chat.pick(recipe.name[language])
+        await chat.send(recipe.questions[language][0])
+        canvas = await chat.verdict("valid")
+        await chat.ended()
+        await shoot("json")
+        await canvas.locator("[data-keep=compare]").click()
+        await expect(canvas.locator(".jc-pane").nth(1).locator("[data-fact=parses]")).to_be_visible()
+        await chat.ended()
+        await shoot("compare")
+        await page.locator(".schema-view").click()
+        await page.get_by_test_id("schema-panel").wait_for()
+        await shoot("schemas")
+        await chat.pick(text(language, "json_write"))
+        editor = page.get_by_test_id("schema-panel").get_by_label(text(language, "panel_text"), exact=True)
+        await editor.fill(FAULTY)
+        await page.locator("button[data-severity=error]").first.wait_for()
+        await shoot("editor")
+
+
 async def main() -> None:
     """All looks, one after the other."""
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -63,6 +104,7 @@ async def main() -> None:
         async with chromium() as browser:
             for language, theme in LOOKS:
                 await take(browser, f"http://127.0.0.1:{port}", language, theme)
+                await take_json(browser, f"http://127.0.0.1:{port}", language, theme)
     print(f"wrote {FOLDER.relative_to(ROOT)}")
 
 

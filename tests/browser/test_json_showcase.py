@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from chat.ready_schemas import ready_schemas
+from chat.schema.ready import ready_schemas
 from chat.texts import Language, text
 from tests.browser.page import ChatPage, Theme
 from tests.fake_vllm import FakeVllm, Script

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chat.ready_schemas import ready_schemas
-from chat.schema_choice import ANY
+from chat.schema.choice import ANY
+from chat.schema.ready import ready_schemas
 from chat.texts import LANGUAGES, Language, text
 from tests.chat_client import ChatClient
 from tests.fake_vllm import FakeVllm, Script

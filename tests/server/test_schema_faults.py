@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from chat.schema_check import Problem, check_schema
-from chat.schema_match import compare
+from chat.schema.check import Problem, check_schema
+from chat.schema.match import compare
 
 MODEL = "pagoda-demo"
 STRING = {"type": "string"}

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from chat.pydantic_model import pydantic_model
-from chat.ready_schemas import ready_schemas
-from chat.schema_from import example_schema
-from chat.schema_match import compare
-from chat.schema_pydantic import pydantic_schema
+from chat.schema.example import example_schema
+from chat.schema.match import compare
+from chat.schema.pydantic_model import pydantic_model
+from chat.schema.pydantic_schema import pydantic_schema
+from chat.schema.ready import ready_schemas
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "backend" / "demo_model" / "corpus" / "showcase.yaml"

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from chat.errors import DataFileError
-from chat.ready_schemas import SCHEMAS_DIR, load_schemas, ready_schemas
-from chat.schema_check import check_schema
+from chat.schema.check import check_schema
+from chat.schema.ready import SCHEMAS_DIR, load_schemas, ready_schemas
 from chat.texts import LANGUAGES
 
 ROOT = Path(__file__).resolve().parents[2]

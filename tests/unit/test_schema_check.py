@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chat.schema_check import MOST_PROBLEMS, Problem, check_schema
+from chat.schema.check import MOST_PROBLEMS, Problem, check_schema
 from chat.texts import LANGUAGES, sentences, text
 
 STRING = {"type": "string"}

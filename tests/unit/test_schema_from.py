@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.schema_from import LONGEST_SOURCE, MAX_DEPTH, ConversionError, example_schema
-from chat.schema_match import compare
+from chat.schema.example import LONGEST_SOURCE, MAX_DEPTH, ConversionError, example_schema
+from chat.schema.match import compare
 from chat.texts import LANGUAGES, text
 
 scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | st.text(max_size=5)

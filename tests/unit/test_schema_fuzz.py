@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator, RegexOptions
 
-from chat.ready_schemas import ready_schemas
-from chat.schema_check import check_schema
+from chat.schema.check import check_schema
+from chat.schema.ready import ready_schemas
 from tests.unit.test_schema_check import assert_told, of
 
 JSON_VALUES = st.recursive(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chat.json_output import judge
-from chat.schema_match import MAX_NODES, Violation, compare
+from chat.schema.match import MAX_NODES, Violation, compare
 
 BOOK = {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}
 
@@ -51,7 +51,7 @@ def test_a_schema_that_is_none_is_not_compared_and_never_called_valid(schema: di
 @pytest.mark.parametrize("looked_through", [True, False])
 def test_no_schema_makes_it_fetch_anything(looked_through: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not looked_through:  # the validator alone must not do it either
-        monkeypatch.setattr("chat.schema_match._is_small", lambda schema: True)
+        monkeypatch.setattr("chat.schema.match._is_small", lambda schema: True)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator, RegexOptions
 
-from chat.schema_pattern import inspect
+from chat.schema.pattern import inspect
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chat.schema_pydantic import pydantic_schema
+from chat.schema.pydantic_schema import pydantic_schema
 
 IMPORTS = """
 import datetime as dt

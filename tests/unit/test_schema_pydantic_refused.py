@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat.schema_from import LONGEST_SOURCE, ConversionError
-from chat.schema_pydantic import MAX_PARTS, pydantic_schema
+from chat.schema.example import LONGEST_SOURCE, ConversionError
+from chat.schema.pydantic_schema import MAX_PARTS, pydantic_schema
 from chat.texts import LANGUAGES, text
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from chat.schema_text import Path
-from chat.schema_tree import Finding, Schema, SchemaTree, error
-from chat.schema_types import OF_TYPE, UNKNOWN_TO_GRAMMAR, looked_at, type_of
+from chat.schema.text import Path
+from chat.schema.tree import Finding, Schema, SchemaTree, error
+from chat.schema.types import OF_TYPE, UNKNOWN_TO_GRAMMAR, looked_at, type_of
 
 FORMATS = (
     *("date", "time", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri", "uri-reference"),
@@ -27,7 +27,7 @@ def check_refused(tree: SchemaTree) -> Iterator[Finding]:
     """What makes the server refuse the schema."""
     for path, value in _objects_in(tree.schemas[()]):
         yield from _refused_by_vllm(path, value)
-        if path not in tree.schemas and isinstance(value.get("$ref"), str):  # chat.schema_match would follow it
+        if path not in tree.schemas and isinstance(value.get("$ref"), str):  # chat.schema.match would follow it
             yield error("schema_ref_in_value", (*path, "$ref"))
     for path, node in looked_at(tree):
         yield from _refused_by_xgrammar(path, node)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from chat.schema_ambiguity import (
+from chat.schema.ambiguity import (
     NOTHING,
     Part,
     Ranges,

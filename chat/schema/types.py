@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chat.schema_text import Path
-from chat.schema_tree import Schema, SchemaTree
+from chat.schema.text import Path
+from chat.schema.tree import Schema, SchemaTree
 
 ALL_TYPES = frozenset(("null", "boolean", "object", "array", "number", "string", "integer"))
 DECIDING = ("$ref", "const", "enum", "anyOf", "oneOf", "allOf")

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import ast
 
-from chat.pydantic_fields import Said, arguments, extra, fields, right_side
-from chat.pydantic_source import ENUM_BASES, MODEL_BASES, PydanticSource, docstring, last_name
-from chat.pydantic_types import (
+from chat.schema.example import MAX_DEPTH
+from chat.schema.pydantic_fields import Said, arguments, extra, fields, right_side
+from chat.schema.pydantic_source import ENUM_BASES, MODEL_BASES, PydanticSource, docstring, last_name
+from chat.schema.pydantic_types import (
     CONSTRAINED,
     DICTS,
     LISTS,
@@ -23,7 +24,6 @@ from chat.pydantic_types import (
     one_of_values,
     union,
 )
-from chat.schema_from import MAX_DEPTH
 
 MAX_PARTS = 2000
 

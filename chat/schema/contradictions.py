@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from chat.schema_text import Path
-from chat.schema_tree import Finding, Schema, SchemaTree, error, warning
-from chat.schema_types import alternatives, declared, fits, looked_at, type_of, written_types
+from chat.schema.text import Path
+from chat.schema.tree import Finding, Schema, SchemaTree, error, warning
+from chat.schema.types import alternatives, declared, fits, looked_at, type_of, written_types
 
 _BOUNDS = (
     *(("minLength", "maxLength"), ("minItems", "maxItems"), ("minProperties", "maxProperties")),

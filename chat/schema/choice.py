@@ -1,6 +1,6 @@
 """Which JSON an answer is to be: any object, one of the ready schemas, or one that the user wrote.
 
-Ids: `any`, those of `chat/schemas/`, `own-1` and so on. What a user writes is checked by `chat.schema_check` first.
+Ids: `any`, those of `chat/schema/ready/`, `own-1` and so on. What a user writes is checked first (`chat.schema.check`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chat.json_output import ResponseFormat, response_format
-from chat.ready_schemas import ready_schemas
-from chat.schema_check import Problem, check_schema
+from chat.schema.check import Problem, check_schema
+from chat.schema.ready import ready_schemas
 from chat.texts import Language, text
 
 ANY = "any"

@@ -1,7 +1,7 @@
 """What the server's grammar does not enforce of a schema that it takes, or enforces more narrowly than the schema says.
 
 Read in xgrammar 0.2.8 and tried with it. What is not enforced is still compared with the answer afterwards, by
-`chat.schema_match`, but for `format`.
+`chat.schema.match`, but for `format`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
-from chat.schema_text import Path
-from chat.schema_tree import Finding, Schema, SchemaTree, error, warning
-from chat.schema_types import (
+from chat.schema.text import Path
+from chat.schema.tree import Finding, Schema, SchemaTree, error, warning
+from chat.schema.types import (
     ALL_TYPES,
     OF_TYPE,
     TYPE_OF_KEYWORD,

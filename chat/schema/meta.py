@@ -11,7 +11,7 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
 
-from chat.schema_tree import Finding, error
+from chat.schema.tree import Finding, error
 
 _META_SCHEMA = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
 # the beginning of our key, by what the meta-schema demands there

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from chat.pydantic_source import MODEL_BASES, PydanticSource, last_name
-from chat.pydantic_types import CHANGING_CONFIG, CONSTRAINTS, HARMLESS, Schema
-from chat.schema_from import MAX_DEPTH
+from chat.schema.example import MAX_DEPTH
+from chat.schema.pydantic_source import MODEL_BASES, PydanticSource, last_name
+from chat.schema.pydantic_types import CHANGING_CONFIG, CONSTRAINTS, HARMLESS, Schema
 
 
 @dataclass

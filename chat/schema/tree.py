@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from chat.schema_text import Path
+from chat.schema.text import Path
 
 Schema = dict[str, Any]
 

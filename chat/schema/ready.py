@@ -1,4 +1,4 @@
-"""Ready JSON Schemas to choose from, one YAML file each in `chat/schemas/`.
+"""Ready JSON Schemas to choose from, one YAML file each in `chat/schema/ready/`.
 
 A file holds `name`, `description` and `questions` to try, each in every language, and `schema`; unknown keys are
 refused. The file's name is the schema's id. `order` sorts them on the page.
@@ -20,7 +20,7 @@ from pydantic.dataclasses import dataclass
 from chat.errors import DataFileError
 from chat.texts import Language
 
-SCHEMAS_DIR = Path(__file__).with_name("schemas")
+SCHEMAS_DIR = Path(__file__).with_name("ready")
 
 
 # a dataclass, since a pydantic model has a method `schema`

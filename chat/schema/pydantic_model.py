@@ -1,7 +1,7 @@
 """Pydantic v2 models, as Python source, for a JSON Schema.
 
 Made here and not by datamodel-code-generator, which brings twelve packages (Black and isort among them), takes over a
-second for its first schema, and has settings for much more than schemas within `chat.schema_check`'s limits.
+second for its first schema, and has settings for much more than schemas within `chat.schema.check`'s limits.
 
 A property that may be absent becomes `X | None = None`, so that the model also takes null for it. Keywords that
 Pydantic has no word for (`not`, `uniqueItems`, `allOf` of several, most `format`s) are left to the server.

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from chat.schema_match import MAX_NODES
-from chat.schema_pattern import inspect
-from chat.schema_text import Document, Path
-from chat.schema_tree import UNIONS, Finding, Schema, SchemaTree, error, warning
+from chat.schema.match import MAX_NODES
+from chat.schema.pattern import inspect
+from chat.schema.text import Document, Path
+from chat.schema.tree import UNIONS, Finding, Schema, SchemaTree, error, warning
 
 MOST_VALUES = 2000
 DEEPEST = 16
@@ -90,7 +90,7 @@ def _references(tree: SchemaTree, path: Path, node: Schema) -> Iterator[Finding]
 
 
 def _size_written_out(tree: SchemaTree, order: list[Path]) -> int:
-    """The number of values with each reference replaced by what it means, as `chat.schema_match` counts."""
+    """The number of values with each reference replaced by what it means, as `chat.schema.match` counts."""
     sizes: dict[Path, int] = {}
     for path in order:
         within = sum(sizes[following] for following in tree.next_to(path))

@@ -1,7 +1,7 @@
 """Pasted Python source with Pydantic classes, taken apart with `ast`: nothing of it is ever executed or imported.
 
-What is in a class is for `chat.schema_pydantic`; here is what its names stand for, which class is meant, and the few
-values that can be read without running anything.
+What is in a class is for `chat.schema.pydantic_schema`; here is what its names stand for, which class is meant, and
+the few values that can be read without running anything.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Literal, overload
 
-from chat.schema_from import ConversionError, check_size
+from chat.schema.example import ConversionError, check_size
 
 MODEL_BASES = {"BaseModel"}
 ENUM_BASES = {"Enum", "StrEnum", "IntEnum"}

@@ -4,7 +4,7 @@
 
 Never raises, never fetches, and looks at no more than 64 KB and 2,000 values. Errors keep a schema from being used; a
 warning says what the server does not enforce. A schema without an error can still be one that nothing can match, see
-`chat.schema_contradictions`.
+`chat.schema.contradictions`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from chat.schema_contradictions import check_contradictions, check_object_at_top
-from chat.schema_enforced import check_enforced
-from chat.schema_limits import check_keywords, check_size, check_structure
-from chat.schema_meta import check_is_schema
-from chat.schema_refused import check_refused
-from chat.schema_text import Document, TextFault, line_and_column, read
-from chat.schema_tree import Finding, SchemaTree
+from chat.schema.contradictions import check_contradictions, check_object_at_top
+from chat.schema.enforced import check_enforced
+from chat.schema.limits import check_keywords, check_size, check_structure
+from chat.schema.meta import check_is_schema
+from chat.schema.refused import check_refused
+from chat.schema.text import Document, TextFault, line_and_column, read
+from chat.schema.tree import Finding, SchemaTree
 
 MOST_PROBLEMS = 20
 
