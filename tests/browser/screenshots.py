@@ -73,6 +73,7 @@ async def take_json(browser: Browser, url: str, language: Language, theme: Theme
             await page.mouse.move(0, 0)
             await page.screenshot(path=FOLDER / f"{name}-{look}.png", animations="disabled")
 
+        await page.set_viewport_size({"width": 1200, "height": 900})
         recipe = ready_schemas()["recipe"]
         await chat.pick(recipe.name[language])
         await chat.send(recipe.questions[language][0])

@@ -42,6 +42,8 @@ async def test_choosing_a_ready_schema_and_asking_its_question(
         for fact in ("json_enforced", "json_ending_complete", "json_parses"):
             await expect(canvas.get_by_text(text(language, fact))).to_be_visible()
         await expect(canvas.get_by_text(text(language, "json_matches", name=recipe.name[language]))).to_be_visible()
+        # Chainlit's own rendering of the answer is not shown beside it.
+        await expect(chat.answers.last.locator("code")).to_be_hidden()
         assert chat.foreign == []
         assert chat.failures == []
 
