@@ -13,7 +13,7 @@ Messages = list[ChatCompletionMessageParam]
 CountTokens = Callable[[Messages], Awaitable[int]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Turn:
     """One question and its answer; an empty answer means that none arrived."""
 
@@ -36,12 +36,6 @@ class Conversation:
         turn = Turn(turn_id, printable(question))
         self.turns.append(turn)
         return turn
-
-    def replace_answer(self, turn_id: str, answer: str) -> None:
-        """Give a turn a longer answer; a turn that an edit has dropped stays dropped."""
-        for turn in self.turns:
-            if turn.id == turn_id:
-                turn.answer = answer
 
     def messages(self, system_prompt: str, skip: int = 0) -> Messages:
         """The prompt: system prompt, answered turns but the `skip` oldest, the question at hand."""

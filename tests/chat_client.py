@@ -37,6 +37,11 @@ class Reply:
     errors: list[str] = field(default_factory=list)
     language: str | None = None
 
+    @property
+    def canvas_id(self) -> str:
+        assert self.canvas is not None, self
+        return str(self.canvas["id"])
+
 
 class ChatClient:
     """One browser session. `language` is the Accept-Language header."""

@@ -24,14 +24,14 @@ async def answer_question(server: ModelServer, chat: ChatSession, question: cl.M
         return
     with chat.running():
         async with chat.one_at_a_time:
-            turn = chat.conversation.ask(question.id, question.content)
+            turn = chat.ask(question.id, question.content)
             json_format = wanted_format(chat, question) if question.command == JSON_COMMAND else None
             answer = Answer(chat.sampling, chat.language, json_format)
             pieces = answer.to_question(server, chat.conversation)
             message = cl.Message(content="")
             try:
                 if json_format:
-                    canvas = Canvas(question.id, turn.question, answer)
+                    canvas = Canvas(turn, answer)
                     chat.canvases[canvas.id], message = canvas, canvas.message
                     await canvas.show()
                     await canvas.fill("answer", pieces)

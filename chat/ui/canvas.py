@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import chainlit as cl
 
+from chat.conversation import Turn
 from chat.json_output import what_parses
 from chat.take_away import as_json
 from chat.texts import group
@@ -50,11 +51,11 @@ class Pane:
 class Canvas:
     """The page's view of one answer in JSON mode, and of the same question asked again without enforcement."""
 
-    def __init__(self, canvas_id: str, question: str, answer: Answer) -> None:
-        self.id = canvas_id
-        self.question = question
+    def __init__(self, turn: Turn, answer: Answer) -> None:
+        self.turn = turn
         self.panes: dict[PaneName, Pane] = {"answer": Pane(answer)}
         self.message = cl.Message(content="")
+        self.id = self.message.id  # not the turn's: an edited question keeps its id, and gets another canvas
         self._element = cl.CustomElement(name=ELEMENT, props=self._props(), display="inline")
 
     @property

@@ -102,7 +102,7 @@ async def _continue(server: ModelServer, chat: ChatSession, canvas: Canvas) -> N
         try:
             await canvas.fill("answer", answer.continued(server, chat.sampling.max_tokens))
         finally:
-            chat.conversation.replace_answer(canvas.id, answer.text)
+            canvas.turn.answer = answer.text
             await finish(canvas.message, answer)
 
 
@@ -132,7 +132,7 @@ def _taken(server: ModelServer, chat: ChatSession, pane: Pane, wanted: Format) -
             return None
         return pydantic_model(answer.json_format.schema, answer.json_format.name)
     if wanted == "jsonl":
-        return take_away.as_json_lines([(c.question, c.answer.text) for c in chat.canvases.values()])
+        return take_away.as_json_lines([(c.turn.question, c.answer.text) for c in chat.canvases.values()])
     value = what_parses(answer.text)
     if value is None:
         return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import chainlit as cl
 
-from chat.conversation import Conversation
+from chat.conversation import Conversation, Turn
 from chat.sampling import Sampling
 from chat.schema.choice import SchemaChoice
 from chat.texts import Language, language_for
@@ -30,6 +30,12 @@ class ChatSession:
     canvases: dict[str, Canvas] = field(default_factory=dict)
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
+
+    def ask(self, turn_id: str, question: str) -> Turn:
+        """Begin a turn; the canvases of turns that an edit drops go with them."""
+        turn = self.conversation.ask(turn_id, question)
+        self.canvases = {key: canvas for key, canvas in self.canvases.items() if canvas.turn in self.conversation.turns}
+        return turn
 
     @contextmanager
     def running(self) -> Iterator[None]:

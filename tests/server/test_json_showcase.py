@@ -78,7 +78,7 @@ async def test_a_cut_answer_keeps_what_parses_and_goes_on(fake: FakeVllm, fake_a
         assert cut.canvas["result"]["can_continue"]
         assert json.loads(cut.canvas["result"]["partial"])["books"][0]["title"] == "Emma"
         fake.script = Script(list(whole[40:]))
-        done = await chat.act("json_continue", cut.question_id)
+        done = await chat.act("json_continue", cut.canvas_id)
         asked = fake.requests[-1]
         assert asked["messages"][-1] == {"role": "assistant", "content": whole[:40]}
         assert (asked["continue_final_message"], asked["add_generation_prompt"]) == (True, False)
@@ -88,7 +88,7 @@ async def test_a_cut_answer_keeps_what_parses_and_goes_on(fake: FakeVllm, fake_a
         assert "".join(done.flushes) == whole[40:]
         assert done.json_facts["enforced"] == text("en-US", "json_partly_enforced")
         assert done.status == []
-        assert await chat.call("json_continue", {"id": cut.question_id}) == {
+        assert await chat.call("json_continue", {"id": cut.canvas_id}) == {
             "error": text("en-US", "json_cannot_continue")
         }
         # The conversation holds the whole answer now.
@@ -105,7 +105,7 @@ async def test_the_real_server_goes_on_where_an_answer_was_cut(app_url: str) -> 
         assert reply.verdict == "cut"
         beginning = reply.text
         await chat.set(max_tokens=400)
-        reply = await chat.act("json_continue", reply.question_id)
+        reply = await chat.act("json_continue", reply.canvas_id)
         assert reply.canvas is not None
         assert reply.canvas["text"].startswith(beginning)
         assert reply.verdict == "valid", reply
@@ -115,7 +115,7 @@ async def test_stop_leaves_what_came_and_offers_to_go_on(fake: FakeVllm, fake_ap
     fake.script = Script([*pieces(BOOKS)[:30], *[" "] * 50], delay_s=0.02)
     async with ChatClient(fake_app_url) as chat:
         ended = chat.count("task_end")
-        question_id = await chat.send("List books", schema="books")
+        await chat.send("List books", schema="books")
         await chat.until(lambda: chat.count("json_delta") >= 3)
         await chat.emit("stop")
         await chat.until(lambda: chat.count("task_end") > ended)
@@ -124,7 +124,7 @@ async def test_stop_leaves_what_came_and_offers_to_go_on(fake: FakeVllm, fake_ap
         assert reply.canvas is not None
         assert reply.canvas["result"]["can_continue"]
         fake.script = Script(["}"])
-        assert (await chat.act("json_continue", question_id)).errors == []
+        assert (await chat.act("json_continue", reply.canvas_id)).errors == []
 
 
 async def test_a_loop_of_white_space_is_ended_and_explained(fake: FakeVllm, fake_app_url: str) -> None:
@@ -146,7 +146,7 @@ async def test_the_same_prompt_without_enforcement(fake: FakeVllm, fake_app_url:
         reply = await chat.ask("List books", schema="books")
         enforced = fake.requests[-1]
         fake.script = Script(["Sure! ", *pieces(BOOKS)])
-        compared = (await chat.act("json_compare", reply.question_id)).canvas
+        compared = (await chat.act("json_compare", reply.canvas_id)).canvas
         plain = fake.requests[-1]
         assert {**plain, "response_format": enforced["response_format"]} == enforced
         assert compared is not None
@@ -169,7 +169,7 @@ async def test_a_page_that_lost_the_connection_asks_for_the_rest(fake: FakeVllm,
     async with ChatClient(fake_app_url) as chat:
         reply = await chat.ask("List books", schema="books")
         count = chat.count("json_delta")
-        assert await chat.call("json_ready", {"id": reply.question_id, "pane": "answer", "have": 10}) == {"ok": True}
+        assert await chat.call("json_ready", {"id": reply.canvas_id, "pane": "answer", "have": 10}) == {"ok": True}
         rest = chat.of("json_delta")[count]
         assert (rest["at"], rest["text"]) == (10, json.dumps(BOOKS)[10:])
         assert chat.of("json_end")[-1]["result"]["verdict"] == "valid"
@@ -182,7 +182,7 @@ async def test_every_way_to_take_an_answer_away(fake: FakeVllm, fake_app_url: st
         await chat.ask("And again", schema="books")
         taken: dict[str, Any] = {}
         for name in ("json", "csv", "jsonl", "curl", "python", "pydantic"):
-            asked = {"id": reply.question_id, "pane": "answer", "format": name}
+            asked = {"id": reply.canvas_id, "pane": "answer", "format": name}
             taken[name] = (await chat.call("json_export", asked))["text"]
         assert json.loads(taken["json"]) == BOOKS
         assert taken["csv"].splitlines()[1] == "Emma,Jane Austen"
@@ -271,11 +271,26 @@ async def test_a_forged_event_gets_a_sentence_and_harms_nothing(fake_app_url: st
         assert (await chat.call("schema_check", {"text": "{}"})).keys() == {"problems"}
 
 
+async def test_an_edited_question_gets_a_canvas_of_its_own(fake: FakeVllm, fake_app_url: str) -> None:
+    fake.script = Script(pieces(BOOKS))
+    async with ChatClient(fake_app_url) as chat:
+        first = await chat.ask("List books", schema="books")
+        await chat.ask("More", schema="books")
+        fake.script = Script(pieces({"books": BOOKS["books"][:1]}))
+        edited = await chat.ask("One book", schema="books", message_id=first.question_id)
+        assert edited.canvas_id != first.canvas_id
+        # What the edit dropped is gone, from the conversation's download, too.
+        lines = await chat.call("json_export", {"id": edited.canvas_id, "pane": "answer", "format": "jsonl"})
+        assert [json.loads(line)["question"] for line in lines["text"].splitlines()] == ["One book"]
+        gone = {"id": first.canvas_id, "pane": "answer", "format": "json"}
+        assert (await chat.call("json_export", gone)) == {"error": text("en-US", "json_nothing_to_take")}
+
+
 async def test_a_canvas_of_another_session_is_not_there(fake: FakeVllm, fake_app_url: str) -> None:
     fake.script = Script(pieces(BOOKS))
     async with ChatClient(fake_app_url) as chat, ChatClient(fake_app_url) as other:
         reply = await chat.ask("List books", schema="books")
-        asked = {"id": reply.question_id, "pane": "answer", "format": "json"}
+        asked = {"id": reply.canvas_id, "pane": "answer", "format": "json"}
         assert (await other.call("json_export", asked)) == {"error": text("en-US", "json_nothing_to_take")}
         await other.emit("window_message", {"pagoda": "schema_chosen", "name": {"a": 1}})
         await other.emit("window_message", ["anything"])
