@@ -9,10 +9,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from chat.errors import DataFileError
+from chat.data_files import load_folder
 from chat.texts import Language
 
 PRESETS_DIR = Path(__file__).with_name("presets")
@@ -31,14 +30,7 @@ class Preset(BaseModel):
 
 def load_presets(directory: Path = PRESETS_DIR) -> dict[str, Preset]:
     """All presets by id, in their order; raises `DataFileError` naming the file and the field."""
-    presets = []
-    for path in sorted(directory.glob("*.yaml")):
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-            presets.append(Preset(id=path.stem, **content))
-        except (yaml.YAMLError, TypeError, ValidationError) as error:
-            raise DataFileError(f"{path.name} is not a valid preset: {error}") from None
-    return {preset.id: preset for preset in sorted(presets, key=lambda preset: preset.order)}
+    return load_folder(directory, Preset, "preset")
 
 
 @cache

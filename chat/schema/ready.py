@@ -13,11 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from chat.errors import DataFileError
+from chat.data_files import load_folder
 from chat.texts import Language
 
 SCHEMAS_DIR = Path(__file__).with_name("ready")
@@ -38,14 +37,7 @@ class ReadySchema:
 
 def load_schemas(directory: Path = SCHEMAS_DIR) -> dict[str, ReadySchema]:
     """All ready schemas by id, in their order; raises `DataFileError` naming the file and the field."""
-    schemas = []
-    for path in sorted(directory.glob("*.yaml")):
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-            schemas.append(ReadySchema(id=path.stem, **content))
-        except (yaml.YAMLError, TypeError, ValidationError) as error:
-            raise DataFileError(f"{path.name} is not a valid schema: {error}") from None
-    return {schema.id: schema for schema in sorted(schemas, key=lambda schema: schema.order)}
+    return load_folder(directory, ReadySchema, "schema")
 
 
 @cache

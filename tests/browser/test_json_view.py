@@ -245,11 +245,9 @@ async def test_a_pane_heals_gaps_and_overlaps_and_goes_on_after_its_end(page: Pa
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_colours_have_the_contrast_of_wcag_aa(theme: str) -> None:
     sheet = (ROOT / "public" / "canvas.css").read_text(encoding="utf-8")
-    blocks = re.findall(r"^(\.dark )?\.json-canvas \{(.*?)\}", sheet, re.DOTALL | re.MULTILINE)
-    names = {"light": "", "dark": ".dark "}
-    colours = dict(
-        re.findall(r"--(jv-\w+): (\d+ \d+% \d+%)", next(body for mark, body in blocks if mark == names[theme]))
-    )
+    selector = {"light": ".json-canvas,\n.schema-panel {", "dark": ".dark :is(.json-canvas, .schema-panel) {"}[theme]
+    block = sheet.partition(selector)[2].partition("}")[0]
+    colours = dict(re.findall(r"--(jv-\w+): (\d+ \d+% \d+%)", block))
     assert set(colours) == {"jv-key", "jv-string", "jv-number", "jv-literal", "jv-good", "jv-bad"}
     variables = json.loads((ROOT / "public" / "theme.json").read_text(encoding="utf-8"))["variables"][theme]
     colours["muted"] = variables["--muted-foreground"]

@@ -154,7 +154,8 @@ async def test_the_same_prompt_without_enforcement(fake: FakeVllm, fake_app_url:
         assert compared["plain"]["result"]["verdict"] == "invalid"
         assert compared["plain"]["text"].startswith("Sure!")
         assert compared["plain"]["result"]["measures"]["completion_tokens"] == len(fake.script.pieces)
-        assert not compared["plain"]["result"]["can_continue"]
+        facts = {fact["id"]: fact["text"] for fact in compared["plain"]["result"]["facts"]}
+        assert facts["enforced"] == text("en-US", "json_not_enforced")
         # The conversation does not know of the second answer.
         await chat.ask("And now?")
         assert [m["content"] for m in fake.requests[-1]["messages"][1:]] == [
