@@ -83,7 +83,7 @@ async def test_every_prefix_gives_a_prefix_of_the_structure(page: Page) -> None:
                 if (typeof value === "string") return value.toWellFormed();
                 if (Array.isArray(value)) return value.map(wellFormed);
                 if (value === null || typeof value !== "object") return value;
-                return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, wellFormed(inner)]));
+                return Object.fromEntries(Object.entries(value).map((entry) => entry.map(wellFormed)));
             };
             const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
             // `part`: a prefix's node, `whole`: the whole text's; only the last may be incomplete.
