@@ -35,16 +35,19 @@ class Answer:
         self.request: Request | None = None
         self.enforced: bool | None = json_format is not None  # None: only the part before it was continued
         self.completion = Completion()
-        self._earlier_tokens = 0
+        self._earlier_tokens: int | None = 0  # None: a part was stopped, and the server told no length
         self.left_out = 0
         self.max_tokens = sampling.max_tokens
         self.ending: Ending = "broken"
         self.error: TurnError | None = None
+        self._fills_context = False
         self._loop = WhitespaceLoop() if json_format else None
 
     @property
     def completion_tokens(self) -> int:
         """Length of the whole answer in tokens, 0 where unknown."""
+        if self._earlier_tokens is None or not self.completion.completion_tokens:
+            return 0
         return self._earlier_tokens + self.completion.completion_tokens
 
     @property
@@ -54,8 +57,13 @@ class Answer:
 
     @property
     def can_continue(self) -> bool:
-        """Whether there is something to go on with."""
-        return self.request is not None and bool(self.text) and self.ending in CONTINUABLE
+        """Whether there is something to go on with, and room for it."""
+        return self.request is not None and bool(self.text) and self.ending in CONTINUABLE and not self.is_full
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it was cut because the model's context is full, not by the user's own limit."""
+        return self.ending == "cut" and self._fills_context
 
     def to_question(self, server: ModelServer, conversation: Conversation) -> AsyncGenerator[str, None]:
         """The answer to the newest question, piece by piece."""
@@ -87,7 +95,7 @@ class Answer:
             lambda messages: server.count_tokens(model, messages),
         )
         self.left_out = fitted.left_out
-        self.max_tokens = min(self.sampling.max_tokens, model.max_model_len - fitted.prompt_tokens)
+        self._allow(self.sampling.max_tokens, model.max_model_len - fitted.prompt_tokens)
         wanted = self.json_format.response_format() if self.json_format else None
         self.request = request_for(model, fitted.messages, self.sampling, self.max_tokens, wanted)
         async with aclosing(self._ask(server, self.request)) as pieces:
@@ -101,14 +109,19 @@ class Answer:
         tokens = await server.count_tokens(model, messages, unfinished=True)
         if tokens >= model.max_model_len:
             raise ContextOverflow(tokens=tokens, limit=model.max_model_len)
-        self.max_tokens = min(max_tokens, model.max_model_len - tokens)
+        self._allow(max_tokens, model.max_model_len - tokens)
         self.enforced = None if self.enforced else self.enforced
         async with aclosing(self._ask(server, continuation(self.request, messages, self.max_tokens))) as pieces:
             async for piece in pieces:
                 yield piece
 
+    def _allow(self, wanted: int, room: int) -> None:
+        self.max_tokens = min(wanted, room)
+        self._fills_context = room <= wanted
+
     async def _ask(self, server: ModelServer, request: Request) -> AsyncGenerator[str, None]:
-        self._earlier_tokens += self.completion.completion_tokens
+        if self.text:
+            self._earlier_tokens = self.completion_tokens or None
         self.completion = Completion()
         async with aclosing(in_flushes(self.completion.deltas(server, request))) as flushes:
             async for piece in flushes:

@@ -28,7 +28,7 @@ function talkOfSchemas() {
   const heard = new Map([
     ["schema_bar", showLine],
     ["restore", restore],
-    ["own_schemas_saved", ({ schemas }) => keep(schemas)],
+    ["own_schemas_saved", ({ schemas, gone }) => keep(schemas, gone)],
   ]);
   window.addEventListener(
     "message",
@@ -117,9 +117,12 @@ function talkOfSchemas() {
     }
   }
 
-  function keep(schemas) {
+  /** Beside those of other tabs, which this chat does not know; `gone` are the names it has deleted or changed. */
+  function keep(schemas, gone) {
+    const names = new Set([...schemas.map(({ name }) => name), ...gone]);
+    const others = kept().filter(({ name }) => !names.has(name));
     try {
-      localStorage.setItem(STORE, JSON.stringify(wellFormed(schemas)));
+      localStorage.setItem(STORE, JSON.stringify(wellFormed([...others, ...schemas])));
     } catch {
       // Storage is full or shut: they last as long as the chat.
     }

@@ -146,16 +146,25 @@ class ChatClient:
     def reply(self, start: int = 0) -> Reply:
         """The reply that the events from number `start` on make."""
         reply = Reply()
+        canvases: dict[str, Event] = {}
+        for number, (event, data) in enumerate(self.events):
+            if event == "element" and data["name"] == "JsonCanvas":
+                canvases[data["props"]["id"]] = dict(data["props"])
+            elif event == "json_end":
+                ended = {"text": data["text"], "result": data["result"]}
+                canvases[data["id"]] |= ended if data["pane"] == "answer" else {"plain": ended}
+            else:
+                continue
+            if number >= start:
+                reply.canvas = canvases[(data.get("props") or data)["id"]]
+        if reply.canvas is not None and (result := reply.canvas["result"]):
+            reply.verdict = result["verdict"]
+            reply.json_facts = {fact["id"]: fact["text"] for fact in result["facts"]}
         for event, data in self.events[start:]:
             if event == "stream_token":
                 reply.flushes.append(data["token"])
             elif event == "json_delta" and data["pane"] == "answer":
                 reply.flushes.append(data["text"])
-            elif event == "element" and data["name"] == "JsonCanvas":
-                reply.canvas = data["props"]
-                if result := data["props"]["result"]:
-                    reply.verdict = result["verdict"]
-                    reply.json_facts = {fact["id"]: fact["text"] for fact in result["facts"]}
             elif event == "element" and data["name"] == "AnswerStatus":
                 reply.status = [item["text"] for item in data["props"]["items"]]
                 reply.facts = data["props"]["facts"]

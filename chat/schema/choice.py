@@ -26,6 +26,7 @@ class JsonFormat:
     id: str
     name: str
     schema: dict[str, Any] | None = None
+    not_all_enforced: bool = False  # the server's grammar leaves some of the schema aside
 
     def instruction(self, language: Language) -> str:
         """What the system prompt says of it: the grammar forces the form, but only the model can fill it sensibly."""
@@ -46,6 +47,7 @@ class OwnSchema:
     name: str
     text: str
     schema: dict[str, Any]
+    has_warnings: bool
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ class SchemaChoice:
         if ready := ready_schemas().get(schema_id or ""):
             return JsonFormat(ready.id, ready.name[language], ready.schema)
         if own := self.own.get(schema_id or ""):
-            return JsonFormat(own.id, own.name, own.schema)
+            return JsonFormat(own.id, own.name, own.schema, own.has_warnings)
         return JsonFormat(ANY, text(language, "json_any"))
 
     def save(self, schema_id: str | None, name: str, written: str, language: Language) -> OwnSchema | list[Problem]:
@@ -85,7 +87,7 @@ class SchemaChoice:
             schema_id = f"own-{self._written}"
         taken = {other for key, other in self.names(language).items() if key != schema_id}
         wanted = " ".join(name.split())[:LONGEST_NAME] or text(language, "json_own")
-        own = OwnSchema(schema_id, _free(wanted, taken), written, schema)
+        own = OwnSchema(schema_id, _free(wanted, taken), written, schema, has_warnings=bool(problems))
         self.own[schema_id] = own
         while len(self.own) > MOST_OWN:
             self.delete(next(iter(self.own)))

@@ -2,7 +2,7 @@
 
 The element is sent once, empty, and then fed over the socket with what it does not have yet (`json_delta`), because new
 properties would make Chainlit build it anew. The page says how much it has (`json_ready`), at the start and after every
-broken connection. At the end the properties hold everything, too.
+broken connection.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Pane:
             "shown": output.shown,
             "partial": None if parsed is None else as_json(parsed).text,
             "facts": json_facts(answer, output),
-            "measures": json_measures(answer.completion),
+            "measures": json_measures(answer),
             "can_continue": answer.can_continue and answer.enforced is not False,
         }
 
@@ -66,6 +66,8 @@ class Canvas:
         """Put the empty canvas onto the page."""
         self.message.elements = [self._element]  # type: ignore[list-item]  # Chainlit's annotation is too narrow
         await self.message.send()
+        # Sent again with every update of the message, it would be built anew, and the page would jump.
+        self.message.elements = []
 
     async def fill(self, name: PaneName, pieces: AsyncGenerator[str, None]) -> None:
         """Show an answer as it comes, and how it ended; also when Stop cancels the task.
@@ -84,8 +86,10 @@ class Canvas:
             # For Chainlit's own copy button; the page shows the canvas in its place (public/canvas.css).
             self.message.content = self.answer.json_output.shown
             self.message.language = "json"
-            self._element.props = self._props()
             await self._emit("json_end", name, text=pane.answer.text, result=pane.result())
+            if pane.sent is None:  # the page has not asked for anything: all it can show are the properties
+                self._element.props = self._props()
+                await self._element.update()
 
     async def ready(self, name: PaneName, have: int) -> None:
         """The page has `have` characters of a pane: send the rest, and from now on what comes."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from chat.completion import Completion
 from chat.json_output import JsonOutput
 from chat.texts import text
 from chat.turn import Answer
@@ -33,7 +32,8 @@ def status(answer: Answer) -> list[Fact]:
     """What to say under an answer in words, or under a JSON canvas, which tells its own end."""
     facts: list[Fact] = []
     if answer.json_format is None and answer.ending != "complete":
-        sentence = text(answer.language, f"status_{answer.ending}", max_tokens=answer.max_tokens)
+        ending = "full" if answer.is_full else answer.ending
+        sentence = text(answer.language, f"status_{ending}", max_tokens=answer.max_tokens)
         facts.append(Fact(id="ending", kind="note", text=sentence))
     if answer.left_out:
         sentence = text(answer.language, "status_left_out", count=answer.left_out)
@@ -44,7 +44,7 @@ def status(answer: Answer) -> list[Fact]:
 def speed(answer: Answer) -> str:
     """Length and speed in a sentence; "" where unknown."""
     completion = answer.completion
-    if not completion.completion_tokens:
+    if not answer.completion_tokens:
         return ""
     rate = completion.output_throughput
     return text(
@@ -63,9 +63,13 @@ def json_facts(answer: Answer, output: JsonOutput) -> list[Fact]:
         return Fact(id=fact_id, kind=kind, text=text(answer.language, key, **values))
 
     enforced = {True: "json_enforced", False: "json_not_enforced", None: "json_partly_enforced"}[answer.enforced]
-    facts = [fact("enforced", "good" if answer.enforced else "note", enforced)]
+    good: Kind = "good" if answer.enforced else "note"
+    if answer.enforced and answer.json_format and answer.json_format.not_all_enforced:
+        enforced, good = "json_not_all_enforced", "note"
+    facts = [fact("enforced", good, enforced)]
     ending_kind: Kind = {"complete": "good", "stopped": "note"}.get(answer.ending, "bad")  # type: ignore[assignment]
-    facts.append(fact("ending", ending_kind, f"json_ending_{answer.ending}", max_tokens=answer.max_tokens))
+    ending = "full" if answer.is_full else answer.ending
+    facts.append(fact("ending", ending_kind, f"json_ending_{ending}", max_tokens=answer.max_tokens))
     if output.parses:
         facts.append(fact("parses", "good", "json_parses"))
     elif output.parse_error:
@@ -86,12 +90,13 @@ def json_facts(answer: Answer, output: JsonOutput) -> list[Fact]:
     return facts
 
 
-def json_measures(completion: Completion) -> Measures:
-    """The figures to compare two answers by."""
+def json_measures(answer: Answer) -> Measures:
+    """The figures to compare two answers by; times and rate are those of the last part of a continued one."""
+    completion = answer.completion
     rate = completion.output_throughput
     return Measures(
         ttft_ms=round(completion.ttft_ms) if completion.ttft_ms else None,
         e2el_ms=round(completion.e2el_ms) if completion.e2el_ms else None,
-        completion_tokens=completion.completion_tokens or None,
+        completion_tokens=answer.completion_tokens or None,
         output_throughput=round(rate) if rate is not None and completion.completion_tokens else None,
     )

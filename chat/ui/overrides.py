@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from chainlit import config, server
+from chainlit.chat_context import chat_context
 from chainlit.context import init_ws_context
 from chainlit.session import WebsocketSession
 from chainlit.socket import process_message
@@ -41,8 +42,17 @@ async def stop(sid: str) -> None:
 
 
 async def edit_message(sid: str, payload: MessagePayload) -> None:
-    """Ask an edited question again; the conversation drops what came after it."""
+    """Show an edited question as it is now, without what came after it, and ask it again."""
     socket_session = WebsocketSession.require(sid)
+    init_ws_context(socket_session)
+    edited = False
+    for message in chat_context.get():
+        if edited:
+            await message.remove()
+        elif message.id == payload["message"]["id"]:
+            edited = True
+            message.content = payload["message"]["output"]
+            await message.update()
     socket_session.current_task = asyncio.create_task(process_message(socket_session, payload))
 
 

@@ -123,19 +123,21 @@ async def _check(chat: ChatSession, asked: Text) -> Reply:
 
 
 async def _save(chat: ChatSession, asked: Save) -> Reply:
+    before = chat.schemas.own.get(asked.id or "")
     saved = chat.schemas.save(asked.id, asked.name, asked.text, chat.language)
     if not isinstance(saved, OwnSchema):
         return {"problems": _explained(saved, chat.language)}
     await composer.choose(chat, saved.id)
-    await _have_kept(chat)
+    await _have_kept(chat, before)
     return {"ok": True, "id": saved.id, "own": _shown(chat)}
 
 
 async def _delete(chat: ChatSession, asked: OfSchema) -> Reply:
+    deleted = chat.schemas.own.get(asked.id)
     chat.schemas.delete(asked.id)
     await composer.show_picker(chat)
     await composer.show_bar(chat)
-    await _have_kept(chat)
+    await _have_kept(chat, deleted)
     return {"ok": True, "own": _shown(chat)}
 
 
@@ -164,14 +166,16 @@ async def _restore(chat: ChatSession, kept: object) -> None:
             schema = Named.model_validate(entry)
         except ValidationError:
             continue
-        if all(own.text != schema.text for own in chat.schemas.own.values()):
+        if all((own.name, own.text) != (schema.name, schema.text) for own in chat.schemas.own.values()):
             chat.schemas.save(None, schema.name, schema.text, chat.language)
     await composer.show_picker(chat)
 
 
-async def _have_kept(chat: ChatSession) -> None:
+async def _have_kept(chat: ChatSession, before: OwnSchema | None) -> None:
+    """Have the browser keep the user's schemas, and forget what was there `before` under another name or text."""
     schemas = [{"name": own.name, "text": own.text} for own in chat.schemas.own.values()]
-    await cl.send_window_message({"pagoda": "own_schemas_saved", "schemas": schemas})
+    gone = [before.name] if before else []
+    await cl.send_window_message({"pagoda": "own_schemas_saved", "schemas": schemas, "gone": gone})
 
 
 def _explained(problems: list[Problem], language: Language) -> list[dict[str, object]]:

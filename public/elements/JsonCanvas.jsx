@@ -43,7 +43,7 @@ function Canvas({ json, socket }) {
   const { answer, plain, comparing } = kept;
   const comparison = plain && comparing;
   const streaming = !answer.result || (plain && !plain.result);
-  useLayoutEffect(() => json.keepFocus(root.current, kept), []);
+  useLayoutEffect(() => json.keepPlace(root.current, kept), []);
   useEffect(() => {
     const timer = said && setTimeout(() => say(""), SAID_MS);
     return () => clearTimeout(timer);

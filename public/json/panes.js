@@ -41,10 +41,16 @@ export function copyable(pane, mode) {
   return mode === "raw" || !pane.result ? pane.text : (pane.result.partial ?? pane.result.shown);
 }
 
-/** A re-mount takes the focus away from a button: give it back. Returns what notes the button when it goes. */
-export function keepFocus(root, kept) {
+/**
+ * A re-mount, as whenever an answer begins or ends anywhere on the page, takes the focus away from a button, and for a
+ * moment the height, on which the page jumps: give both back. Returns what notes them when the element goes.
+ */
+export function keepPlace(root, kept) {
+  const frame = root.parentElement; // Chainlit's, and stays
+  requestAnimationFrame(() => requestAnimationFrame(() => (frame.style.minHeight = "")));
   if (kept.focus) root.querySelector(`[data-keep="${kept.focus}"]`)?.focus({ preventScroll: true });
   return () => {
+    frame.style.minHeight = `${frame.offsetHeight}px`;
     const focused = document.activeElement;
     kept.focus = root.contains(focused) ? focused.dataset.keep : undefined;
   };

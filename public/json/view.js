@@ -7,7 +7,7 @@ import { Raw } from "./raw.js";
 import { startsTable, Table } from "./table.js";
 import { Tree } from "./tree.js";
 
-export { beside, copyable, followPane, keepFocus, recall } from "./panes.js";
+export { beside, copyable, followPane, keepPlace, recall } from "./panes.js";
 export { ask, copyText, saveFile } from "./take_away.js";
 
 const NEAR_END_PX = 24;

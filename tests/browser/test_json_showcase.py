@@ -175,6 +175,56 @@ async def test_taking_an_answer_away(browser: Browser, fake: FakeVllm, fake_app_
         assert fake.url in copied
 
 
+async def test_the_page_stays_where_it_is_when_an_answer_ends(
+    browser: Browser, fake: FakeVllm, fake_app_url: str
+) -> None:
+    async with ChatPage(browser, fake_app_url) as chat:
+        await chat.pick(ready_schemas()["books"].name["en-US"])
+        for number in range(2):
+            fake.script = slowly(BOOKS)
+            await chat.send("Twelve books")
+            await expect(chat.canvas).to_have_count(number + 1)
+            await expect(chat.canvas.last).to_contain_text("Title 9")
+            await chat.verdict("valid")
+            await chat.ended()
+        # Chainlit builds the element anew when an answer ends; the page must not jump to another one by that.
+        await expect(chat.canvas.last).to_be_in_viewport(ratio=0.5)
+
+
+async def test_an_edited_question_is_shown_as_it_is_now(browser: Browser, fake: FakeVllm, fake_app_url: str) -> None:
+    fake.script = Script(["ok"])
+    async with ChatPage(browser, fake_app_url) as chat:
+        await chat.ask("Weather in Paris")
+        await chat.ask("And tomorrow?")
+        await chat.page.get_by_text("Weather in Paris").hover()
+        await chat.page.locator(".edit-message").first.click()
+        await chat.page.locator("#edit-chat-input").fill("Weather in London")
+        await chat.page.locator(".confirm-edit").click()
+        await expect(chat.page.get_by_text("Weather in London")).to_be_visible()
+        await expect(chat.page.get_by_text("Weather in Paris")).to_have_count(0)
+        await expect(chat.page.get_by_text("And tomorrow?")).to_have_count(0)
+
+
+async def test_schemas_of_two_tabs_are_both_kept(browser: Browser, fake_app_url: str) -> None:
+    async with ChatPage(browser, fake_app_url) as chat:
+        other = await chat.page.context.new_page()
+        await other.goto(fake_app_url)
+        for page, name in ((chat.page, "Alpha"), (other, "Beta")):
+            await page.locator("#mode-picker-trigger-schema").click()
+            write = page.locator("#mode-picker-popover-schema [cmdk-item]").filter(has_text=text("en-US", "json_write"))
+            await write.first.click()
+            panel = page.get_by_test_id("schema-panel")
+            await panel.get_by_label(text("en-US", "panel_text"), exact=True).fill(WORD)
+            await panel.get_by_label(text("en-US", "panel_name"), exact=True).fill(name)
+            await panel.get_by_role("button", name=text("en-US", "panel_save")).click()
+            await expect(page.locator("#mode-picker-trigger-schema")).to_contain_text(name)
+        await chat.page.reload()
+        await chat.pick("Beta")
+        await expect(chat.schema_picker).to_contain_text("Beta")
+        await chat.pick("Alpha")
+        await expect(chat.schema_picker).to_contain_text("Alpha")
+
+
 @pytest.mark.parametrize(("language", "theme"), LOOKS)
 async def test_comparing_with_the_same_prompt_unenforced(
     browser: Browser, fake: FakeVllm, fake_app_url: str, language: Language, theme: Theme
