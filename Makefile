@@ -69,7 +69,7 @@ format:  ## rewrite the code the way ruff formats it
 lock:  ## resolve the requirements files anew into the lock files (network)
 	@$(PYTHON) -m scripts.lock
 
-evaluate-demo-model:  ## measure the bundled model: scores per skill and language, tokens/s (about ten minutes)
+evaluate-demo-model:  ## measure the bundled model: scores per skill and language, tokens/s (some minutes)
 	@$(PYTHON) -m scripts.install backend-dev
 	@$(BACKEND) -m backend.demo_model.evaluate
 

@@ -79,8 +79,10 @@ class Answer:
         assert self.request is not None
         other = Answer(self.sampling, self.language, self.json_format)
         other.enforced = False
-        other.max_tokens = self.max_tokens
         other.request = unenforced(self.request)
+        # Not those of this answer: it may have been continued since.
+        other.max_tokens = other.request["max_tokens"]
+        other._fills_context = other.max_tokens < self.sampling.max_tokens
         return other, other._noting_the_end(other._ask(server, other.request))
 
     async def _to_question(self, server: ModelServer, conversation: Conversation) -> AsyncGenerator[str, None]:

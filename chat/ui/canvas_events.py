@@ -10,7 +10,6 @@ import chainlit as cl
 from pydantic import Field
 
 from chat import take_away
-from chat.errors import PagodaError
 from chat.json_output import what_parses
 from chat.model_server import ModelServer
 from chat.schema.pydantic_model import pydantic_model
@@ -76,10 +75,7 @@ def install(server: ModelServer) -> None:
         pane = canvas.panes.get(asked.pane) if canvas else None
         if pane is None or not pane.ended:
             return {"error": text(chat.language, "json_nothing_to_take")}
-        try:
-            taken = _taken(server, chat, pane, asked.format)
-        except PagodaError as error:
-            return {"error": text(chat.language, "json_cannot_take", reason=str(error))}
+        taken = _taken(server, chat, pane, asked.format)
         if taken is None:
             return {"error": text(chat.language, "json_nothing_to_take")}
         return {"name": taken.name, "mime": taken.mime, "text": taken.text}

@@ -63,10 +63,10 @@ def json_facts(answer: Answer, output: JsonOutput) -> list[Fact]:
         return Fact(id=fact_id, kind=kind, text=text(answer.language, key, **values))
 
     enforced = {True: "json_enforced", False: "json_not_enforced", None: "json_partly_enforced"}[answer.enforced]
-    good: Kind = "good" if answer.enforced else "note"
+    kind: Kind = "good" if answer.enforced else "note"
     if answer.enforced and answer.json_format and answer.json_format.not_all_enforced:
-        enforced, good = "json_not_all_enforced", "note"
-    facts = [fact("enforced", good, enforced)]
+        enforced, kind = "json_not_all_enforced", "note"
+    facts = [fact("enforced", kind, enforced)]
     ending_kind: Kind = {"complete": "good", "stopped": "note"}.get(answer.ending, "bad")  # type: ignore[assignment]
     ending = "full" if answer.is_full else answer.ending
     facts.append(fact("ending", ending_kind, f"json_ending_{ending}", max_tokens=answer.max_tokens))

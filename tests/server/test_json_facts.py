@@ -20,6 +20,10 @@ async def test_a_full_context_is_called_so_and_nothing_goes_on(fake: FakeVllm, f
         assert reply.json_facts["ending"] == text("en-US", "json_ending_full")
         assert reply.canvas is not None
         assert not reply.canvas["result"]["can_continue"]
+        compared = (await chat.act("json_compare", reply.canvas_id)).canvas
+        assert compared is not None
+        ending = {fact["id"]: fact["text"] for fact in compared["plain"]["result"]["facts"]}["ending"]
+        assert ending == text("en-US", "json_ending_full")
         plain = await chat.ask("Count")
         assert plain.status == [text("en-US", "status_full")]
 
