@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 from openai import AsyncStream
 from openai.types.chat import ChatCompletionChunk
+from openai.types.chat.chat_completion_chunk import ChoiceDelta
 
 from chat.conversation import Messages
 from chat.errors import BackendBroke
@@ -16,7 +17,6 @@ from chat.json_output import ResponseFormat
 from chat.model_server import Model, ModelServer
 from chat.sampling import Sampling
 
-FLUSH_INTERVAL_S = 0.04
 SHORTEST_MEASURED_MS = 50
 
 # The body of `POST /v1/chat/completions`, without what makes it a stream.
@@ -59,10 +59,18 @@ def continuation(request: Request, messages: Messages, max_tokens: int) -> Reque
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of an answer, or of the reasoning that a reasoning model shows before it."""
+
+    text: str
+    reasoning: bool = False
+
+
 class Completion:
     """Iterate over `deltas()` for the text; afterwards the other attributes tell the rest.
 
-    `ttft_ms` and `e2el_ms` run from the request to the first and the last piece of text.
+    `ttft_ms` and `e2el_ms` run from the request to the first and the last piece, reasoning or answer.
     """
 
     def __init__(self) -> None:
@@ -79,7 +87,7 @@ class Completion:
             return None
         return (self.completion_tokens - 1) / after_first_ms * 1000
 
-    async def deltas(self, server: ModelServer, request: Request) -> AsyncIterator[str]:
+    async def deltas(self, server: ModelServer, request: Request) -> AsyncIterator[Delta]:
         """Ask, and yield the text piece by piece. Closing the iterator aborts the request in vLLM.
 
         Raises `TurnError`s; `BackendBroke` also where the stream ends without a finish reason.
@@ -101,44 +109,17 @@ class Completion:
                     # The chunk with the usage has no choices; a delta may be empty or null.
                     for choice in chunk.choices:
                         self.finish_reason = choice.finish_reason or self.finish_reason
-                        text = choice.delta.content if choice.delta else None
-                        if text:
+                        for delta in _pieces(choice.delta):
                             self.e2el_ms = (time.monotonic() - started) * 1000
                             self.ttft_ms = self.ttft_ms or self.e2el_ms
-                            yield text
+                            yield delta
         if self.finish_reason is None:
             raise BackendBroke("the stream ended without a finish reason")
 
 
-async def in_flushes(deltas: AsyncIterator[str], interval_s: float = FLUSH_INTERVAL_S) -> AsyncGenerator[str, None]:
-    """Gather deltas: the first at once, then all that has come, at most every `interval_s` seconds.
-
-    A socket event per token starves Chainlit's writer (one task per event), so that a fast model's
-    first words arrive late.
-    """
-    pending: list[str] = []
-    arrived = asyncio.Event()
-
-    async def read() -> None:
-        try:
-            async for delta in deltas:
-                pending.append(delta)
-                arrived.set()
-        finally:
-            arrived.set()
-
-    reader = asyncio.create_task(read())
-    try:
-        while not reader.done() or pending:
-            await arrived.wait()
-            arrived.clear()
-            if pending:
-                text = "".join(pending)
-                pending.clear()
-                yield text
-                if not reader.done():
-                    await asyncio.sleep(interval_s)
-        await reader
-    finally:
-        reader.cancel()
-        await asyncio.gather(reader, return_exceptions=True)
+def _pieces(delta: ChoiceDelta | None) -> list[Delta]:
+    """vLLM's reasoning parsers fill `reasoning`, which the client's type does not know."""
+    reasoning = getattr(delta, "reasoning", None)
+    content = delta.content if delta else None
+    pieces = [Delta(reasoning, reasoning=True)] if isinstance(reasoning, str) and reasoning else []
+    return [*pieces, Delta(content)] if content else pieces

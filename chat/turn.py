@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from chat.completion import Completion, Request, continuation, in_flushes, request_for, unenforced
+from chat.completion import Completion, Delta, Request, continuation, request_for, unenforced
 from chat.conversation import Conversation, Messages
 from chat.errors import ContextOverflow, TurnError
+from chat.flushes import in_flushes
 from chat.json_output import Ending, JsonOutput, WhitespaceLoop, judge, with_instruction
 from chat.model_server import ModelServer
 from chat.sampling import Sampling
@@ -23,7 +24,7 @@ CONTINUABLE: tuple[Ending, ...] = ("cut", "stopped", "broken")
 class Answer:
     """An answer under way or at its end. Iterate over one of its streams, then read how it ended.
 
-    A failure ends the iteration and is in `error`; cancelling or closing (Stop) is noted in `ending` and passed on.
+    The reasoning of a reasoning model is apart from the text. A failure ends the iteration and is in `error`; cancelling or closing (Stop) is noted in `ending` and passed on.
     `json_format` is None for an answer in words; `enforced` says how far the server's grammar saw to a JSON answer.
     """
 
@@ -32,6 +33,7 @@ class Answer:
         self.language = language
         self.json_format = json_format
         self.text = ""
+        self.reasoning = ""
         self.request: Request | None = None
         self.enforced: bool | None = json_format is not None  # None: only the part before it was continued
         self.completion = Completion()
@@ -65,16 +67,16 @@ class Answer:
         """Whether it was cut because the model's context is full, not by the user's own limit."""
         return self.ending == "cut" and self._fills_context
 
-    def to_question(self, server: ModelServer, conversation: Conversation) -> AsyncGenerator[str, None]:
+    def to_question(self, server: ModelServer, conversation: Conversation) -> AsyncGenerator[Delta, None]:
         """The answer to the newest question, piece by piece."""
         return self._noting_the_end(self._to_question(server, conversation))
 
-    def continued(self, server: ModelServer, max_tokens: int) -> AsyncGenerator[str, None]:
+    def continued(self, server: ModelServer, max_tokens: int) -> AsyncGenerator[Delta, None]:
         """What comes after the text so far, at most `max_tokens` more, piece by piece; only if `can_continue`."""
         self.error = None
         return self._noting_the_end(self._continued(server, max_tokens))
 
-    def without_enforcement(self, server: ModelServer) -> tuple[Answer, AsyncGenerator[str, None]]:
+    def without_enforcement(self, server: ModelServer) -> tuple[Answer, AsyncGenerator[Delta, None]]:
         """Another answer to the same prompt, which no grammar forces, and its pieces."""
         assert self.request is not None
         other = Answer(self.sampling, self.language, self.json_format)
@@ -85,7 +87,7 @@ class Answer:
         other._fills_context = other.max_tokens < self.sampling.max_tokens
         return other, other._noting_the_end(other._ask(server, other.request))
 
-    async def _to_question(self, server: ModelServer, conversation: Conversation) -> AsyncGenerator[str, None]:
+    async def _to_question(self, server: ModelServer, conversation: Conversation) -> AsyncGenerator[Delta, None]:
         model = await server.model()
         system_prompt = self.sampling.system_prompt
         if self.json_format:
@@ -104,7 +106,7 @@ class Answer:
             async for piece in pieces:
                 yield piece
 
-    async def _continued(self, server: ModelServer, max_tokens: int) -> AsyncGenerator[str, None]:
+    async def _continued(self, server: ModelServer, max_tokens: int) -> AsyncGenerator[Delta, None]:
         assert self.request is not None
         messages: Messages = [*self.request["messages"], {"role": "assistant", "content": self.text}]
         model = await server.model()
@@ -121,7 +123,7 @@ class Answer:
         self.max_tokens = min(wanted, room)
         self._fills_context = room <= wanted
 
-    async def _ask(self, server: ModelServer, request: Request) -> AsyncGenerator[str, None]:
+    async def _ask(self, server: ModelServer, request: Request) -> AsyncGenerator[Delta, None]:
         if self.text:
             self._earlier_tokens = self.completion_tokens or None
         self.completion = Completion()
@@ -129,13 +131,16 @@ class Answer:
             async for piece in flushes:
                 yield piece
 
-    async def _noting_the_end(self, pieces: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+    async def _noting_the_end(self, pieces: AsyncGenerator[Delta, None]) -> AsyncGenerator[Delta, None]:
         try:
             async with aclosing(pieces):
                 async for piece in pieces:
-                    self.text += piece
+                    if piece.reasoning:
+                        self.reasoning += piece.text
+                    else:
+                        self.text += piece.text
                     yield piece
-                    if self._loop and self._loop.feed(piece):
+                    if self._loop and not piece.reasoning and self._loop.feed(piece.text):
                         self.ending = "looping"
                         return
             self.ending = "cut" if self.completion.finish_reason == "length" else "complete"

@@ -39,7 +39,8 @@ async def answer_question(server: ModelServer, chat: ChatSession, question: cl.M
                     # Closed at once, not when collected: Stop may come while a token is on its way to the page.
                     async with aclosing(pieces):
                         async for piece in pieces:
-                            await message.stream_token(piece)
+                            if not piece.reasoning:
+                                await message.stream_token(piece.text)
             finally:
                 # Also when Stop cancelled the task: what has arrived stays, and says that it was stopped.
                 turn.answer = answer.text

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import chainlit as cl
 
+from chat.completion import Delta
 from chat.conversation import Turn
 from chat.json_output import what_parses
 from chat.take_away import as_json
@@ -69,7 +70,7 @@ class Canvas:
         # Sent again with every update of the message, it would be built anew, and the page would jump.
         self.message.elements = []
 
-    async def fill(self, name: PaneName, pieces: AsyncGenerator[str, None]) -> None:
+    async def fill(self, name: PaneName, pieces: AsyncGenerator[Delta, None]) -> None:
         """Show an answer as it comes, and how it ended; also when Stop cancels the task.
 
         What the message then holds reaches the page with its next update.

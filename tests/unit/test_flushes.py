@@ -8,28 +8,45 @@ from contextlib import aclosing
 
 import pytest
 
-from chat.completion import in_flushes
+from chat.completion import Delta
+from chat.flushes import in_flushes
 
 
 async def test_the_first_delta_comes_at_once_and_the_rest_together() -> None:
     gate = asyncio.Event()
 
-    async def deltas() -> AsyncIterator[str]:
-        yield "first"
+    async def deltas() -> AsyncIterator[Delta]:
+        yield Delta("first")
         await gate.wait()
         for letter in "abc":
-            yield letter
+            yield Delta(letter)
 
     async with aclosing(in_flushes(deltas(), interval_s=0.01)) as flushes:
-        assert await anext(flushes) == "first"
+        assert await anext(flushes) == Delta("first")
         gate.set()
-        assert [flush async for flush in flushes] == ["abc"]
+        assert [flush async for flush in flushes] == [Delta("abc")]
+
+
+async def test_reasoning_and_answer_are_never_in_one_flush() -> None:
+    gate = asyncio.Event()
+
+    async def deltas() -> AsyncIterator[Delta]:
+        yield Delta("first", reasoning=True)
+        await gate.wait()
+        yield Delta(" thought", reasoning=True)
+        yield Delta("An")
+        yield Delta("swer")
+
+    async with aclosing(in_flushes(deltas(), interval_s=0.01)) as flushes:
+        assert await anext(flushes) == Delta("first", reasoning=True)
+        gate.set()
+        assert [flush async for flush in flushes] == [Delta(" thought", reasoning=True), Delta("Answer")]
 
 
 async def test_nothing_is_lost_when_the_source_fails() -> None:
-    async def deltas() -> AsyncIterator[str]:
-        yield "a"
-        yield "b"
+    async def deltas() -> AsyncIterator[Delta]:
+        yield Delta("a")
+        yield Delta("b")
         raise ConnectionError("gone")
 
     received = []
@@ -40,13 +57,13 @@ async def test_nothing_is_lost_when_the_source_fails() -> None:
 
     with pytest.raises(ConnectionError):
         await consume()
-    assert "".join(received) == "ab"
+    assert "".join(flush.text for flush in received) == "ab"
 
 
 async def test_an_empty_source_ends() -> None:
-    async def deltas() -> AsyncIterator[str]:
+    async def deltas() -> AsyncIterator[Delta]:
         for letter in "":
-            yield letter
+            yield Delta(letter)
 
     assert [flush async for flush in in_flushes(deltas())] == []
 
@@ -54,9 +71,9 @@ async def test_an_empty_source_ends() -> None:
 async def test_cancelling_closes_the_source() -> None:
     closed = asyncio.Event()
 
-    async def deltas() -> AsyncIterator[str]:
+    async def deltas() -> AsyncIterator[Delta]:
         try:
-            yield "a"
+            yield Delta("a")
             await asyncio.Event().wait()
         finally:
             closed.set()
