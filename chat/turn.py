@@ -22,9 +22,9 @@ CONTINUABLE: tuple[Ending, ...] = ("cut", "stopped", "broken")
 
 
 class Answer:
-    """An answer under way or at its end. Iterate over one of its streams, then read how it ended.
+    """An answer under way or at its end, and the reasoning before it. Iterate over a stream, then read how it ended.
 
-    The reasoning of a reasoning model is apart from the text. A failure ends the iteration and is in `error`; cancelling or closing (Stop) is noted in `ending` and passed on.
+    A failure ends the iteration and is in `error`; cancelling or closing (Stop) is noted in `ending` and passed on.
     `json_format` is None for an answer in words; `enforced` says how far the server's grammar saw to a JSON answer.
     """
 
