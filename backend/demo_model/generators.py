@@ -27,8 +27,8 @@ from backend.demo_model.values import Values
 
 # how often, of a hundred, a conversation is of each kind
 _KINDS = {
-    **{"chat": 48, "recall": 12, "named": 5, "repeat": 4, "long": 3},
-    **{"schema": 12, "enforced": 6, "keys": 5, "formed": 5},
+    **{"chat": 45, "recall": 12, "named": 5, "repeat": 4, "long": 3},
+    **{"schema": 13, "enforced": 6, "keys": 7, "formed": 5},
 }
 _WORD = re.compile(r"\b[a-z]{3,}\b")
 _LONGEST = 30  # turns between telling and asking

@@ -13,6 +13,7 @@ from backend.demo_model.split import Split, wordings_of
 
 _ENDINGS = "?.!？。！"
 _SAME = ("same_what_is", "same_how_to")
+_BLANK_BESIDE_CHINESE = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[0-9A-Za-z])|(?<=[0-9A-Za-z]) (?=[\u4e00-\u9fff])")
 
 
 class Noise:
@@ -48,7 +49,9 @@ class Noise:
         return self._loss(text, language, rng) if rng.random() < 0.2 else text
 
     def ending(self, text: str, rng: Random) -> str:
-        """With or without its question mark or full stop; the rest stays as it is."""
+        """With or without its question mark or full stop, and the blanks between Chinese and other characters."""
+        if rng.random() < 0.3:
+            text = _BLANK_BESIDE_CHINESE.sub("", text)
         chance = rng.random()
         if chance < 0.25:
             return text.rstrip(_ENDINGS)

@@ -46,7 +46,7 @@ class Run:
     validation_batches: int
 
 
-FULL = Run(steps=8600, batch_tokens=65536, workers=14, report_every=100, validation_batches=2)
+FULL = Run(steps=16000, batch_tokens=65536, workers=14, report_every=100, validation_batches=2)
 SMOKE = Run(steps=12, batch_tokens=2048, workers=0, report_every=4, validation_batches=1)
 
 
