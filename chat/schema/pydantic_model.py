@@ -179,7 +179,7 @@ def _quoted(text: str) -> str:
 
 def _capitalized(name: str) -> str:
     """`order_items` and "Order items" as OrderItems; Answer where no letter is left."""
-    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", name))
+    words = _identifier_characters(name).replace("_", " ").split()
     joined = "".join(word[0].upper() + word[1:] for word in words)
     return joined if joined.isidentifier() and not keyword.iskeyword(joined) else f"Answer{joined}"
 
@@ -193,10 +193,16 @@ def _singular(name: str) -> str:
 
 def _field_name(key: str) -> str:
     """The key itself where Python and Pydantic allow it, else one like it."""
-    name = re.sub(r"\W", "_", unicodedata.normalize("NFKC", key))
+    name = _identifier_characters(key)
     if not name.isidentifier() or name.startswith(("_", "model_")):
         name = f"field_{name.strip('_')}"
     return f"{name}_" if keyword.iskeyword(name) or name in _TAKEN or hasattr(BaseModel, name) else name
+
+
+def _identifier_characters(text: str) -> str:
+    """The text in the form Python compares names in, with _ for what a name cannot hold."""
+    normal = unicodedata.normalize("NFKC", text)
+    return "".join(character if f"a{character}".isidentifier() else "_" for character in normal)
 
 
 def _free(name: str, taken: set[str]) -> str:

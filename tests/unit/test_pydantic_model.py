@@ -208,7 +208,13 @@ class BooksByAuthor(BaseModel):
 
 @pytest.mark.parametrize(
     ("name", "made"),
-    [("图书", "图书"), ("order_items", "OrderItems"), ("", "Answer"), ("!", "Answer"), ("1st", "Answer1st")],
+    [
+        ("图书", "图书"),
+        ("order_items", "OrderItems"),
+        ("", "Answer"),
+        ("!", "Answer"),
+        ("1st", "Answer1st")("Answer\U00016e80", "Answer"),  # a digit of a script, which no name may hold
+    ],
 )
 def test_the_class_is_called_after_the_schema(name: str, made: str) -> None:
     assert model_of({"type": "object"}, name).__name__ == made
