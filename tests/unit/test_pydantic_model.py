@@ -213,7 +213,8 @@ class BooksByAuthor(BaseModel):
         ("order_items", "OrderItems"),
         ("", "Answer"),
         ("!", "Answer"),
-        ("1st", "Answer1st")("Answer\U00016e80", "Answer"),  # a digit of a script, which no name may hold
+        ("1st", "Answer1st"),
+        ("Answer\U00016e80", "Answer"),  # a digit of a script, which no name may hold
     ],
 )
 def test_the_class_is_called_after_the_schema(name: str, made: str) -> None:
