@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from openai import AsyncStream
-from openai.types.chat import ChatCompletionChunk
-from openai.types.chat.chat_completion_chunk import ChoiceDelta
 
+from chat.chunks import Chunk, chunks_of
 from chat.conversation import Messages
 from chat.errors import BackendBroke
 from chat.json_output import ResponseFormat
 from chat.model_server import Model, ModelServer
 from chat.sampling import Sampling
+from chat.server_metrics import ServerMetrics
 
 SHORTEST_MEASURED_MS = 50
 
@@ -70,14 +70,19 @@ class Delta:
 class Completion:
     """Iterate over `deltas()` for the text; afterwards the other attributes tell the rest.
 
-    `ttft_ms` and `e2el_ms` run from the request to the first and the last piece, reasoning or answer.
+    `ttft_ms` and `e2el_ms` run from the request to the first and the last token, reasoning or answer, by this process's
+    clock. What only the server can tell stays 0 or None where it does not, as after Stop: the tokens of prompt and
+    answer, how many of the prompt's were in its cache, and times by its own clock.
     """
 
     def __init__(self) -> None:
         self.finish_reason: str | None = None
+        self.prompt_tokens = 0
+        self.cached_tokens: int | None = None
         self.completion_tokens = 0
         self.ttft_ms = 0.0
         self.e2el_ms = 0.0
+        self.metrics: ServerMetrics | None = None
 
     @property
     def output_throughput(self) -> float | None:
@@ -87,39 +92,58 @@ class Completion:
             return None
         return (self.completion_tokens - 1) / after_first_ms * 1000
 
+    @property
+    def network_ms(self) -> float | None:
+        """What the server's own times leave of `e2el_ms`: the way there and back, HTTP, making tokens of the prompt."""
+        at_the_server_ms = self.metrics.total_ms if self.metrics else None
+        return None if at_the_server_ms is None else max(0.0, self.e2el_ms - at_the_server_ms)
+
     async def deltas(self, server: ModelServer, request: Request) -> AsyncIterator[Delta]:
         """Ask, and yield the text piece by piece. Closing the iterator aborts the request in vLLM.
 
         Raises `TurnError`s; `BackendBroke` also where the stream ends without a finish reason.
         """
         started = time.monotonic()
+        # Not by the client's `create`, which takes 1.5 ms to look for files in the messages.
+        body = request | {"n": 1, "stream": True, "stream_options": {"include_usage": True}}
         async with server.guarded():
-            stream: AsyncStream[ChatCompletionChunk] = await server.openai.chat.completions.create(
-                model=request["model"],
-                messages=request["messages"],
-                n=1,
-                stream=True,
-                stream_options={"include_usage": True},
-                extra_body=request,
+            stream = await server.openai.post(
+                "/chat/completions", body=body, cast_to=object, stream=True, stream_cls=AsyncStream[object]
             )
             async with stream:
-                async for chunk in stream:
-                    if chunk.usage:
-                        self.completion_tokens = chunk.usage.completion_tokens
-                    # The chunk with the usage has no choices; a delta may be empty or null.
-                    for choice in chunk.choices:
-                        self.finish_reason = choice.finish_reason or self.finish_reason
-                        for delta in _pieces(choice.delta):
-                            self.e2el_ms = (time.monotonic() - started) * 1000
-                            self.ttft_ms = self.ttft_ms or self.e2el_ms
-                            yield delta
+                async for chunks in chunks_of(stream.response.aiter_bytes()):
+                    finished = self.finish_reason
+                    pieces = self._read(chunks)
+                    if (
+                        pieces or self.finish_reason != finished
+                    ):  # the last token, which ends the answer, is without text
+                        self.e2el_ms = (time.monotonic() - started) * 1000
+                    for piece in pieces:
+                        self.ttft_ms = self.ttft_ms or self.e2el_ms
+                        yield piece
         if self.finish_reason is None:
             raise BackendBroke("the stream ended without a finish reason")
 
+    def _read(self, chunks: list[Chunk]) -> list[Delta]:
+        """The text in what has come, reasoning and answer each in one piece; notes the rest."""
+        reasoning = answer = ""
+        try:
+            for chunk in chunks:
+                if chunk.get("usage"):
+                    self._told(chunk["usage"], chunk.get("metrics"))
+                # The chunk with the usage has no choices; a delta may be empty or null.
+                for choice in chunk.get("choices") or []:
+                    self.finish_reason = choice.get("finish_reason") or self.finish_reason
+                    delta = choice.get("delta") or {}
+                    reasoning += delta.get("reasoning") or ""
+                    answer += delta.get("content") or ""
+        except (AttributeError, KeyError, TypeError) as error:
+            raise BackendBroke(f"a chunk of another shape: {error!r}") from error
+        pieces = [Delta(reasoning, reasoning=True)] if reasoning else []
+        return [*pieces, Delta(answer)] if answer else pieces
 
-def _pieces(delta: ChoiceDelta | None) -> list[Delta]:
-    """vLLM's reasoning parsers fill `reasoning`, which the client's type does not know."""
-    reasoning = getattr(delta, "reasoning", None)
-    content = delta.content if delta else None
-    pieces = [Delta(reasoning, reasoning=True)] if isinstance(reasoning, str) and reasoning else []
-    return [*pieces, Delta(content)] if content else pieces
+    def _told(self, usage: Chunk, metrics: object) -> None:
+        self.prompt_tokens, self.completion_tokens = usage["prompt_tokens"], usage["completion_tokens"]
+        details = usage.get("prompt_tokens_details")
+        self.cached_tokens = details.get("cached_tokens") if details else None
+        self.metrics = ServerMetrics.told(metrics)

@@ -1,11 +1,7 @@
-"""From an exception of the HTTP or openai client to the `TurnError` that says what it means.
-
-Two HTTP clients are in play: httpx, here, for vLLM's own endpoints, and httpx2 inside openai.
-"""
+"""From an exception of the HTTP or openai client to the `TurnError` that says what it means."""
 
 from __future__ import annotations
 
-import httpx
 import httpx2
 import openai
 
@@ -23,9 +19,9 @@ from chat.errors import (
 
 # What the clients raise on purpose, and what a malformed stream makes them raise by accident
 # (ValueError: JSON and UTF-8 decoding).
-CLIENT_ERRORS = (openai.APIError, httpx.HTTPError, httpx2.HTTPError, ValueError)
-_NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx2.ConnectError, httpx2.ConnectTimeout)
-_TIMED_OUT = (httpx.TimeoutException, httpx2.TimeoutException, openai.APITimeoutError)
+CLIENT_ERRORS = (openai.APIError, httpx2.HTTPError, ValueError)
+_NOT_CONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout)
+_TIMED_OUT = (httpx2.TimeoutException, openai.APITimeoutError)
 
 
 def classify(error: Exception) -> TurnError:
@@ -38,7 +34,7 @@ def classify(error: Exception) -> TurnError:
         return BackendSilent(detail)
     if isinstance(cause, openai.APIStatusError):
         return _from_status(cause.status_code, detail)
-    if isinstance(cause, httpx.HTTPStatusError):
+    if isinstance(cause, httpx2.HTTPStatusError):
         return _from_status(cause.response.status_code, detail)
     # An error event inside a stream that began with 200, a dropped connection, a malformed event.
     return BackendBroke(detail)

@@ -6,6 +6,7 @@ Every failure leaves here as a `TurnError`, never as an exception of the client.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import time
@@ -13,7 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 import openai
 from openai.types.chat import ChatCompletionMessageParam
 
@@ -23,24 +24,33 @@ from chat.errors import (
     BackendFailing,
     BackendLoading,
     BackendRestarting,
+    ModelGone,
     ModelUnknown,
     TurnError,
 )
 from chat.failures import CLIENT_ERRORS, classify
+from chat.server_metrics import QueueWatch
 from chat.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 DEMO_MODEL_ID = "pagoda-demo"
+# Under both clients is aiohttp: its parser is C, and it finds a free connection at once, where httpx looks at all of
+# them for each request. A connection is given up before the server does so, after 5 s.
+LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=3)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that the server offers. `max_model_len` is its context in tokens, prompt and answer."""
+    """A model that the server offers. `max_model_len` is its context in tokens, prompt and answer.
+
+    An adapter (LoRA) names the model it sits on as its `parent`.
+    """
 
     id: str
     max_model_len: int
+    parent: str | None = None
 
     @property
     def is_demo(self) -> bool:
@@ -56,32 +66,59 @@ class ModelServer:
         self.needs_key = settings.vllm_api_key is not None
         self._wanted_model = settings.model
         self._last_answer_at: float | None = None
+        self.offered: list[Model] = []  # as last seen
+        self._asking: asyncio.Task[list[Model]] | None = None
         # No retries: a question is asked once, and the page says at once what is wrong.
         self.openai = openai.AsyncOpenAI(
+            http_client=openai.DefaultAioHttpClient(limits=LIMITS),
             base_url=self.base_url,
             api_key=key,
             max_retries=0,
             timeout=openai.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s),
         )
-        self._vllm = httpx.AsyncClient(
-            base_url=httpx.URL(self.base_url).join("/"),
+        self._vllm = openai.DefaultAioHttpClient(
+            limits=LIMITS,
+            base_url=httpx2.URL(self.base_url).join("/"),
             headers={"Authorization": f"Bearer {key}"},
-            timeout=httpx.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s),
+            timeout=openai.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s),
         )
+        self.queue = QueueWatch(self._vllm)
 
-    async def model(self) -> Model:
-        """The model to talk to, asked of `/v1/models` each time: a restart may have changed it."""
+    async def models(self) -> list[Model]:
+        """Every model there is to talk to; only that of `PAGODA_MODEL`, where it is set.
+
+        Asked of `/v1/models` each time: a restart may have changed them. The first is the one to begin with.
+        Who asks while another does gets the same reply.
+        """
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask_for_models())
+        return await asyncio.shield(self._asking)
+
+    async def _ask_for_models(self) -> list[Model]:
         async with self.guarded():
             cards = (await self.openai.models.list()).data
-        # An adapter names the model it sits on as its parent; the base model has none.
-        wanted = self._wanted_model or next((c.id for c in cards if not getattr(c, "parent", None)), "")
-        card = next((c for c in cards if c.id == wanted), None)
-        if card is None:
-            raise ModelUnknown(f"{wanted!r} is not among {[c.id for c in cards]}")
-        max_model_len = getattr(card, "max_model_len", None)
-        if not isinstance(max_model_len, int):
-            raise BackendFailing(f"{card.id!r} comes without max_model_len: not a vLLM server")
-        return Model(card.id, max_model_len)
+        lengths = {card.id: getattr(card, "max_model_len", None) for card in cards}
+        if not cards or self._wanted_model not in (None, *lengths):
+            raise ModelUnknown(f"{self._wanted_model!r} is not among {list(lengths)}")
+        models: list[Model] = []
+        for card in cards:
+            parent = getattr(card, "parent", None)
+            # vLLM's card of an adapter says nothing of the context, which is that of its base.
+            length = lengths[card.id] or lengths.get(str(parent))
+            if isinstance(length, int) and self._wanted_model in (None, card.id):
+                models.append(Model(card.id, length, parent))
+        if not models:
+            raise BackendFailing(f"{list(lengths)} come without max_model_len: not a vLLM server")
+        self.offered = sorted(models, key=lambda model: model.parent is not None)
+        return self.offered
+
+    async def model(self, chosen: str | None = None) -> Model:
+        """The model to talk to: the one `chosen` of `models`, or else the first; `ModelGone` if it is not there."""
+        models = await self.models()
+        found = next((model for model in models if chosen in (None, model.id)), None)
+        if found is None:
+            raise ModelGone(f"{chosen!r} is not among {[m.id for m in models]}", model=chosen, other=models[0].id)
+        return found
 
     async def count_tokens(
         self, model: Model, messages: list[ChatCompletionMessageParam], *, unfinished: bool = False
@@ -144,5 +181,5 @@ class ModelServer:
     async def _is_healthy(self) -> bool:
         try:
             return (await self._vllm.get("/health")).is_success
-        except httpx.HTTPError:
+        except httpx2.HTTPError:
             return False

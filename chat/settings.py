@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     max_tokens: Annotated[int, Field(ge=1)] = 2048
     connect_timeout_s: Annotated[float, Field(gt=0)] = 5.0
     read_timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    price_per_hour: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
 
     @field_validator("preset")
     @classmethod

@@ -1,7 +1,8 @@
 """A stand-in for vLLM that misbehaves on demand: for faults, and for answers timed to the token.
 
 `with FakeVllm() as fake:` serves `/v1/models`, `/v1/chat/completions`, `/tokenize` and `/health` on a
-free port. `fake.script` says what the next answers do; `fake.requests` holds what was asked.
+free port. `fake.script` says what the next answers do; `fake.requests` holds what was asked; `fake.waiting` is the
+length of its queue in `/metrics`.
 Also `python -m tests.fake_vllm PORT` to look at the page without a model.
 """
 
@@ -15,8 +16,9 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 from starlette.applications import Starlette
@@ -27,19 +29,30 @@ from starlette.routing import Route
 
 @dataclass
 class Script:
-    """What an answer does: `pieces` with `delay_s` before each, then `finish_reason`, then `then`.
+    """What an answer does: `reasoning` and `pieces` with `delay_s` before each, then `finish_reason`.
 
     `status` other than 200 refuses instead. `raw` replaces the whole event stream. `hang` stays
-    silent after the pieces. `die` drops the connection after the pieces.
+    silent after the pieces. `die` drops the connection after the pieces. While `held` is there and not set, nothing
+    comes from piece number `hold_at` on, the reasoning before it included. `metrics` and `cached_tokens` are told
+    with the usage.
     """
 
     pieces: list[str] = field(default_factory=lambda: ["Hello", " there", "."])
     delay_s: float = 0.0
     finish_reason: str | None = "stop"
     status: int = 200
+    reasoning: list[str] = field(default_factory=list)
     raw: bytes | None = None
     hang: bool = False
     die: bool = False
+    held: threading.Event | None = None
+    hold_at: int = 0
+    metrics: dict[str, float | None] | None = None
+    cached_tokens: int | None = None
+
+    def lets_through(self, number: int) -> bool:
+        """Whether piece `number` may come by now."""
+        return self.held is None or self.held.is_set() or number < self.hold_at
 
 
 def free_port() -> int:
@@ -56,10 +69,14 @@ class FakeVllm:
         self.port = port or free_port()
         self.max_model_len = max_model_len
         self.model = model
+        self.adapters: dict[str, str] = {}  # LoRA adapters by name, and what each sits on
         self.script = Script()
         self.requests: list[dict[str, Any]] = []
         self.aborted = 0
         self.healthy = True
+        self.looked = 0  # how often its metrics were asked for
+        self.counting: threading.Event | None = None  # while it is not set, no tokens are counted
+        self.waiting: int | Literal["silent"] | None = None  # "silent": no answer; None: there is no /metrics
         self._server = uvicorn.Server(
             uvicorn.Config(self._app(), host="127.0.0.1", port=self.port, log_level="error", lifespan="off")
         )
@@ -95,40 +112,61 @@ class FakeVllm:
             routes=[
                 Route("/v1/models", self._models),
                 Route("/health", self._health),
+                Route("/metrics", self._metrics),
                 Route("/tokenize", self._tokenize, methods=["POST"]),
                 Route("/v1/chat/completions", self._complete, methods=["POST"]),
             ]
         )
 
     async def _models(self, _request: Request) -> Response:
-        card = {"id": self.model, "object": "model", "max_model_len": self.max_model_len, "parent": None}
-        return JSONResponse({"object": "list", "data": [card]})
+        cards = [{"id": self.model, "object": "model", "max_model_len": self.max_model_len, "parent": None}]
+        # As vLLM's: a card of an adapter does not tell the context.
+        for name, parent in self.adapters.items():
+            cards.append({"id": name, "object": "model", "max_model_len": None, "parent": parent})
+        return JSONResponse({"object": "list", "data": cards})
 
     async def _health(self, _request: Request) -> Response:
         return Response(status_code=200 if self.healthy else 503)
 
+    async def _metrics(self, _request: Request) -> Response:
+        self.looked += 1
+        if self.waiting is None:
+            return Response(status_code=404)
+        await self.until(lambda: self.waiting != "silent")
+        label = '{engine="0",model_name="fake-model"'
+        return Response(
+            "# HELP vllm:num_requests_waiting Number of requests waiting to be processed.\n"
+            "# TYPE vllm:num_requests_waiting gauge\n"
+            f"vllm:num_requests_waiting{label}}} {float(self.waiting or 0)}\n"
+            f'vllm:num_requests_waiting_by_reason{label},reason="capacity"}} {float(self.waiting or 0)}\n'
+        )
+
     async def _tokenize(self, request: Request) -> Response:
-        messages = (await request.json())["messages"]
-        count = sum(len(message["content"]) for message in messages)
+        if self.counting:
+            await self.until(self.counting.is_set)
+        count = _count((await request.json())["messages"])
         return JSONResponse({"count": count, "max_model_len": self.max_model_len})
 
     async def _complete(self, request: Request) -> Response:
-        self.requests.append(await request.json())
+        asked = await request.json()
+        self.requests.append(asked)
         script = self.script
         if script.status != 200:
             error = {"message": "secret-detail", "type": "x", "code": script.status}
             return JSONResponse({"error": error}, status_code=script.status)
-        return StreamingResponse(self._events(script), media_type="text/event-stream")
+        return StreamingResponse(self._events(script, _count(asked["messages"])), media_type="text/event-stream")
 
-    async def _events(self, script: Script) -> AsyncIterator[bytes]:
+    async def _events(self, script: Script, prompt_tokens: int) -> AsyncIterator[bytes]:
         if script.raw is not None:
             yield script.raw
             return
         try:
             yield _event({"role": "assistant", "content": ""}, None)
-            for piece in script.pieces:
+            pieces = [{"reasoning": thought} for thought in script.reasoning]
+            for number, piece in enumerate([*pieces, *({"content": piece} for piece in script.pieces)]):
+                await self.until(partial(script.lets_through, number))
                 await asyncio.sleep(script.delay_s)
-                yield _event({"content": piece}, None)
+                yield _event(piece, None)
             if script.hang:
                 await asyncio.sleep(3600)
         except (asyncio.CancelledError, GeneratorExit):
@@ -138,12 +176,23 @@ class FakeVllm:
             raise ConnectionResetError("the script says so")
         if script.finish_reason:
             yield _event({}, script.finish_reason)
-        usage = {"prompt_tokens": 1, "completion_tokens": len(script.pieces), "total_tokens": 1}
-        yield b"data: " + json.dumps({**_BASE, "choices": [], "usage": usage}).encode() + b"\n\n"
+        written = len(script.reasoning) + len(script.pieces)
+        usage: dict[str, Any] = {"prompt_tokens": prompt_tokens, "completion_tokens": written}
+        usage["total_tokens"] = prompt_tokens + written
+        if script.cached_tokens is not None:
+            usage["prompt_tokens_details"] = {"cached_tokens": script.cached_tokens}
+        end = {**_BASE, "choices": [], "usage": usage}
+        if script.metrics is not None:
+            end["metrics"] = script.metrics
+        yield b"data: " + json.dumps(end).encode() + b"\n\n"
         yield b"data: [DONE]\n\n"
 
 
 _BASE = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "fake-model"}
+
+
+def _count(messages: list[dict[str, str]]) -> int:
+    return sum(len(message["content"]) for message in messages)
 
 
 def _event(delta: dict[str, str], finish_reason: str | None) -> bytes:

@@ -1,23 +1,248 @@
-// The line under an answer: whether it was cut or stopped, what was left out, how fast it came.
-// props: { items: [{ kind: "good" | "bad" | "note", text }], facts: string }
-// Styled in public/pagoda.css: Chainlit's build holds only the Tailwind classes that it uses itself.
-import { CircleAlert, CircleCheck, Info } from "lucide-react";
+// The line under an answer. While it is waited for: what it waits for, with seconds. Afterwards: how it ended, its
+// figures, where its time went, and what can be done with it. Styled in public/facts.css.
+// props: see status_props in chat/ui/facts.py, and chat/ui/waiting.py for those of a waiting answer.
+import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "react";
+import { useRecoilValue } from "recoil";
+import { sessionState } from "@chainlit/react-client";
+import {
+  ChevronDown, ChevronLeft, ChevronRight, CircleAlert, CircleCheck, Info, LoaderCircle, Play, RotateCcw,
+} from "lucide-react";
 
+const { texts } = props;
 const ICONS = { good: CircleCheck, bad: CircleAlert, note: Info };
+const STILL = ["stalled", "silent"]; // nothing moves: no turning wheel
+const PATIENCE_MS = 15_000;
+const NAMES_SHOWN = 2;
+const KEPT = 200;
+
+/** Chainlit builds an element anew whenever an answer begins or ends: what is open, and where the focus is, stays here. */
+const answers = (window.pagodaAnswers ??= new Map());
+
+function recall(id) {
+  const kept = answers.get(id) ?? { open: false, focus: null };
+  answers.delete(id);
+  answers.set(id, kept);
+  if (answers.size > KEPT) answers.delete(answers.keys().next().value);
+  return kept;
+}
+
+const fill = (sentence, values) => sentence.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+const number = (value) => value.toLocaleString(props.language);
 
 export default function AnswerStatus() {
+  const kept = recall(props.id);
+  const root = useRef(null);
+  const busy = useRef(false);
+  const [problem, setProblem] = useState("");
+  const [, redraw] = useReducer((count) => count + 1, 0);
+  const socket = useRecoilValue(sessionState)?.socket;
+  useLayoutEffect(() => {
+    if (kept.focus) root.current.querySelector(`[data-keep="${kept.focus}"]`)?.focus({ preventScroll: true });
+    return () => {
+      const focused = document.activeElement;
+      kept.focus = root.current?.contains(focused) ? focused.dataset.keep : null;
+    };
+  }, []);
+
+  const act = async (event, more) => {
+    if (busy.current || !socket) return;
+    busy.current = true;
+    const asked = socket.timeout(PATIENCE_MS).emitWithAck(event, { id: props.id, ...more });
+    const reply = await asked.catch(() => ({ error: texts.no_reply }));
+    busy.current = false;
+    setProblem(reply.error ?? "");
+  };
+  const fold = () => {
+    kept.open = !kept.open;
+    redraw();
+  };
+
+  const { actions, details, items, line, state, version, wait } = props;
+  const left = items.find(({ id }) => id === "left_out")?.names ?? [];
+  const tells = details.length > 0 || left.length > NAMES_SHOWN;
   return (
-    <ul className="answer-status" data-testid="answer-status">
-      {props.items.map(({ kind, text }) => {
-        const Icon = ICONS[kind];
-        return (
-          <li key={text} data-kind={kind}>
-            <Icon aria-hidden="true" />
-            {text}
-          </li>
-        );
-      })}
-      {props.facts && <li>{props.facts}</li>}
-    </ul>
+    <div className="answer-status" data-testid="answer-status" data-state={state} ref={root}>
+      {wait && <Waiting {...wait} />}
+      {items.length > 0 && (
+        <ul className="as-items">
+          {items.map((item) => (
+            <Item key={item.id} {...item} />
+          ))}
+        </ul>
+      )}
+      <div className="as-row">
+        {line.length > 0 && (
+          <ul className="as-line">
+            {line.map(({ id, text, title }) => (
+              <li key={id} data-fact={id} title={title}>
+                {text}
+              </li>
+            ))}
+          </ul>
+        )}
+        {tells && (
+          <button
+            type="button"
+            className="as-button as-fold"
+            data-keep="fold"
+            aria-expanded={kept.open}
+            aria-controls={`facts-${props.id}`}
+            aria-label={texts.details}
+            title={texts.details}
+            onClick={fold}
+          >
+            <ChevronDown aria-hidden="true" />
+          </button>
+        )}
+        {version.of > 1 && (
+          <Versions {...version} pick={(wanted) => act("answer_version", { number: wanted })} />
+        )}
+        {(actions.regenerate || actions.continue) && (
+          <span className="as-actions">
+            {actions.continue && (
+              <Action keep="continue" icon={Play} name={texts.continue} shown act={() => act("answer_continue")} />
+            )}
+            {actions.regenerate && (
+              <Action keep="regenerate" icon={RotateCcw} name={texts.regenerate} act={() => act("answer_regenerate")} />
+            )}
+          </span>
+        )}
+      </div>
+      {problem && (
+        <p className="as-problem" role="alert">
+          <CircleAlert aria-hidden="true" />
+          {problem}
+        </p>
+      )}
+      {tells && (
+        <div className="as-details" id={`facts-${props.id}`} hidden={!kept.open}>
+          {details.length > 0 && <Times />}
+          {left.length > 0 && <LeftOut names={left} />}
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** What the answer waits for, and since when; the seconds are not read aloud. */
+function Waiting({ phase, for_ms, prompt_tokens, ahead }) {
+  const [since] = useState(() => performance.now() - for_ms);
+  const [, tick] = useReducer((count) => count + 1, 0);
+  useEffect(() => {
+    const timer = setInterval(tick, 250);
+    return () => clearInterval(timer);
+  }, []);
+  const told = { queued: ["queued_behind", ahead], reading: ["reading_tokens", prompt_tokens] }[phase];
+  const text = told?.[1] ? fill(texts[`wait_${told[0]}`], { count: number(told[1]) }) : texts[`wait_${phase}`];
+  const Icon = STILL.includes(phase) ? CircleAlert : LoaderCircle;
+  const seconds = Math.max(0, Math.floor((performance.now() - since) / 1000));
+  return (
+    <p className="as-wait" data-phase={phase}>
+      <Icon aria-hidden="true" />
+      <span role="status">{text}</span>
+      <span className="as-seconds" aria-hidden="true">
+        {fill(texts.seconds, { count: number(seconds) })}
+      </span>
+    </p>
+  );
+}
+
+function Item({ id, kind, text, names = [] }) {
+  const Icon = ICONS[kind];
+  const shown = names.slice(0, NAMES_SHOWN);
+  const more = names.length - shown.length;
+  return (
+    <li data-kind={kind} data-fact={id}>
+      <Icon aria-hidden="true" />
+      <span>
+        {text}
+        {shown.map((name) => (
+          <q key={name}>{name}</q>
+        ))}
+        {more > 0 && <span className="as-more">{fill(texts.more, { count: number(more) })}</span>}
+      </span>
+    </li>
+  );
+}
+
+/** Which of several answers this is: ‹ 2/3 ›. */
+function Versions({ number: shown, of, pick }) {
+  return (
+    <span className="as-versions" role="group" aria-label={fill(texts.version, { number: shown, of })}>
+      <Action keep="earlier" icon={ChevronLeft} name={texts.earlier} off={shown <= 1} act={() => pick(shown - 1)} />
+      <span aria-hidden="true">
+        {shown}/{of}
+      </span>
+      <Action keep="later" icon={ChevronRight} name={texts.later} off={shown >= of} act={() => pick(shown + 1)} />
+    </span>
+  );
+}
+
+function Action({ keep, icon: Icon, name, shown, off, act }) {
+  const named = shown ? {} : { "aria-label": name, title: name };
+  return (
+    <button type="button" className="as-button" data-keep={keep} aria-disabled={off} onClick={off ? null : act} {...named}>
+      <Icon aria-hidden="true" />
+      {shown && name}
+    </button>
+  );
+}
+
+/** The parts of the time as a bar, and beside each other what the server says and what was measured here. */
+function Times() {
+  const parts = props.details.filter(({ ms }) => ms !== undefined);
+  const whole = parts.reduce((sum, { ms }) => sum + ms, 0);
+  const first = props.version.number === 1 ? window.pagodaFirstText?.(props.id) : undefined;
+  const here = props.details.filter(({ group }) => group === "browser");
+  if (first !== undefined) {
+    here.unshift({ id: "page_first", label: texts.page_first, value: fill(texts.ms, { count: number(first) }) });
+  }
+  return (
+    <>
+      {whole > 0 && (
+        <div className="as-bar" aria-hidden="true">
+          {parts.map(({ id, ms }) => (
+            <span key={id} data-part={id} style={{ flexGrow: ms / whole }} />
+          ))}
+        </div>
+      )}
+      <div className="as-clocks">
+        <Clock name={texts.server} note={props.server_note} rows={props.details.filter(({ group }) => group === "server")} />
+        <Clock name={texts.browser} rows={here} />
+      </div>
+    </>
+  );
+}
+
+function Clock({ name, note, rows }) {
+  return (
+    <section data-clock={note === undefined ? "browser" : "server"}>
+      <h4>{name}</h4>
+      <dl>
+        {rows.map(({ id, label, value, ms }) => (
+          <div key={id} data-fact={id}>
+            <dt>
+              {ms !== undefined && <i data-part={id} aria-hidden="true" />}
+              {label}
+            </dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {note && <p>{note}</p>}
+    </section>
+  );
+}
+
+function LeftOut({ names }) {
+  return (
+    <section>
+      <h4>{texts.left_out}</h4>
+      <ol className="as-left">
+        {names.map((name, at) => (
+          <li key={at}>{name}</li>
+        ))}
+      </ol>
+    </section>
   );
 }

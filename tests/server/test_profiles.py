@@ -44,6 +44,7 @@ def test_vllm_accepts_it_and_the_command_line_wins(name: str) -> None:
     arguments = understood()[name]
     assert (arguments["host"], arguments["port"], arguments["seed"]) == ("127.0.0.1", 8123, 5)
     assert arguments["enable_per_request_metrics"] is True
+    assert arguments["enable_prompt_tokens_details"] is True
     assert "xgrammar" in str(arguments["structured_outputs_config"])
 
 

@@ -28,7 +28,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("PAGODA_TOP_P", "0"),
         ("PAGODA_MAX_TOKENS", "-1"),
         ("PAGODA_BACKEND_URL", "not a url"),
-        ("PAGODA_PRESET", "pirate"),
+        ("PAGODA_PRESET", "nobody"),
         ("PAGODA_TEMPRATURE", "0.5"),
     ],
 )
