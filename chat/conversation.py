@@ -12,6 +12,9 @@ from chat.errors import ContextOverflow
 Messages = list[ChatCompletionMessageParam]
 CountTokens = Callable[[Messages], Awaitable[int]]
 
+# As much of a question as tells which one it is.
+BEGINNING = 60
+
 
 @dataclass(slots=True, eq=False)
 class Turn:
@@ -37,6 +40,10 @@ class Conversation:
         self.turns.append(turn)
         return turn
 
+    def until(self, turn: Turn) -> Conversation:
+        """As it was when `turn` was asked, with the answers that are shown now; `turn` is one of its turns."""
+        return Conversation(self.turns[: self.turns.index(turn) + 1])
+
     def messages(self, system_prompt: str, skip: int = 0) -> Messages:
         """The prompt: system prompt, answered turns but the `skip` oldest, the question at hand."""
         messages: Messages = []
@@ -59,7 +66,8 @@ class Conversation:
 
         async def attempt(skip: int) -> Fitted:
             messages = self.messages(system_prompt, skip)
-            return Fitted(messages, await count_tokens(messages), skip)
+            left_out = [turn.question[:BEGINNING] for turn in self._answered()[:skip]]
+            return Fitted(messages, await count_tokens(messages), left_out)
 
         whole = await attempt(0)
         if whole.prompt_tokens <= limit:
@@ -80,11 +88,16 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A prompt that fits: its messages, its length in tokens, how many old turns it leaves out."""
+    """A prompt that fits: its messages, its length in tokens, how the questions begin that it leaves out."""
 
     messages: Messages
     prompt_tokens: int
-    left_out: int
+    left_out_questions: list[str]
+
+    @property
+    def left_out(self) -> int:
+        """How many old turns it leaves out."""
+        return len(self.left_out_questions)
 
 
 def printable(text: str) -> str:

@@ -6,6 +6,7 @@
     └── TurnError                  the question at hand fails; the next one may work
         ├── FormError              a value typed in the settings panel
         ├── ContextOverflow        the question alone is longer than the context
+        ├── NotAnswered            a question of an imported conversation that has no answer
         └── BackendError           the model server, see `chat.model_server`
             ├── BackendAbsent      nothing listens at its address
             ├── BackendLoading     it is starting
@@ -15,7 +16,8 @@
             ├── BackendSilent      it accepted the question and says nothing
             ├── BackendBroke       the answer broke off
             ├── BackendRefusedKey  the API key is wrong
-            ├── ModelUnknown       it does not serve the model asked for
+            ├── ModelUnknown       it does not serve the model this page is set to use
+            ├── ModelGone          it does not serve the model that was chosen any more
             └── RequestRefused     it calls the request wrong
 
 A `TurnError` has a key of `chat/locales/`, the sentence a user reads. The message of the Python
@@ -53,6 +55,10 @@ class FormError(TurnError):
 
 class ContextOverflow(TurnError):
     text = "error_context_overflow"
+
+
+class NotAnswered(TurnError):
+    text = "error_not_answered"
 
 
 class BackendError(TurnError):
@@ -93,6 +99,10 @@ class BackendRefusedKey(BackendError):
 
 class ModelUnknown(BackendError):
     text = "error_model_unknown"
+
+
+class ModelGone(BackendError):
+    text = "error_model_gone"
 
 
 class RequestRefused(BackendError):

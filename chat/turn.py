@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -11,7 +12,7 @@ from chat.conversation import Conversation, Messages
 from chat.errors import ContextOverflow, TurnError
 from chat.flushes import in_flushes
 from chat.json_output import Ending, JsonOutput, WhitespaceLoop, judge, with_instruction
-from chat.model_server import ModelServer
+from chat.model_server import Model, ModelServer
 from chat.sampling import Sampling
 from chat.schema.choice import JsonFormat
 from chat.texts import Language
@@ -21,11 +22,26 @@ ANSWER_SHARE = 4
 CONTINUABLE: tuple[Ending, ...] = ("cut", "stopped", "broken")
 
 
+def system_prompt_for(sampling: Sampling, json_format: JsonFormat | None, language: Language) -> str:
+    """The system prompt as it is sent: in JSON mode with the line that says so."""
+    if json_format is None:
+        return sampling.system_prompt
+    return with_instruction(sampling.system_prompt, json_format.instruction(language))
+
+
+def prompt_limit(sampling: Sampling, model: Model) -> int:
+    """The longest prompt in tokens: beside it there is room for the answer."""
+    return model.max_model_len - min(sampling.max_tokens, model.max_model_len // ANSWER_SHARE)
+
+
 class Answer:
     """An answer under way or at its end, and the reasoning before it. Iterate over a stream, then read how it ended.
 
     A failure ends the iteration and is in `error`; cancelling or closing (Stop) is noted in `ending` and passed on.
     `json_format` is None for an answer in words; `enforced` says how far the server's grammar saw to a JSON answer.
+    `prompt_tokens` is the exact length of the prompt, counted by the server, and `max_model_len` the context that it
+    and the answer share; both 0 before they are known. `left_out_questions` has the beginnings of the questions that
+    did not fit. `thought_ms` is how long the reasoning came, None without any.
     """
 
     def __init__(self, sampling: Sampling, language: Language, json_format: JsonFormat | None) -> None:
@@ -34,23 +50,43 @@ class Answer:
         self.json_format = json_format
         self.text = ""
         self.reasoning = ""
+        self.thought_ms: float | None = None
         self.request: Request | None = None
         self.enforced: bool | None = json_format is not None  # None: only the part before it was continued
         self.completion = Completion()
-        self._earlier_tokens: int | None = 0  # None: a part was stopped, and the server told no length
-        self.left_out = 0
+        self.earlier_tokens: int | None = 0  # None: a part was stopped, and the server told no length
+        self.earlier_ms = 0.0
+        self.prompt_tokens = 0
+        self.max_model_len = 0
+        self.left_out_questions: list[str] = []
         self.max_tokens = sampling.max_tokens
         self.ending: Ending = "broken"
         self.error: TurnError | None = None
-        self._fills_context = False
+        self.fills_context = False
+        self._thinking_since: float | None = None
         self._loop = WhitespaceLoop() if json_format else None
+
+    @property
+    def left_out(self) -> int:
+        """How many of the oldest turns did not fit."""
+        return len(self.left_out_questions)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing arrived, neither answer nor reasoning."""
+        return not self.text and not self.reasoning
 
     @property
     def completion_tokens(self) -> int:
         """Length of the whole answer in tokens, 0 where unknown."""
-        if self._earlier_tokens is None or not self.completion.completion_tokens:
+        if self.earlier_tokens is None or not self.completion.completion_tokens:
             return 0
-        return self._earlier_tokens + self.completion.completion_tokens
+        return self.earlier_tokens + self.completion.completion_tokens
+
+    @property
+    def e2el_ms(self) -> float:
+        """How long it took, from the request to the last token; all parts of a continued one together."""
+        return self.earlier_ms + self.completion.e2el_ms
 
     @property
     def json_output(self) -> JsonOutput:
@@ -65,7 +101,7 @@ class Answer:
     @property
     def is_full(self) -> bool:
         """Whether it was cut because the model's context is full, not by the user's own limit."""
-        return self.ending == "cut" and self._fills_context
+        return self.ending == "cut" and self.fills_context
 
     def to_question(self, server: ModelServer, conversation: Conversation) -> AsyncGenerator[Delta, None]:
         """The answer to the newest question, piece by piece."""
@@ -82,24 +118,21 @@ class Answer:
         other = Answer(self.sampling, self.language, self.json_format)
         other.enforced = False
         other.request = unenforced(self.request)
+        other.prompt_tokens, other.max_model_len = self.prompt_tokens, self.max_model_len
         # Not those of this answer: it may have been continued since.
         other.max_tokens = other.request["max_tokens"]
-        other._fills_context = other.max_tokens < self.sampling.max_tokens
+        other.fills_context = other.max_tokens < self.sampling.max_tokens
         return other, other._noting_the_end(other._ask(server, other.request))
 
     async def _to_question(self, server: ModelServer, conversation: Conversation) -> AsyncGenerator[Delta, None]:
-        model = await server.model()
-        system_prompt = self.sampling.system_prompt
-        if self.json_format:
-            system_prompt = with_instruction(system_prompt, self.json_format.instruction(self.language))
-        reserve = min(self.sampling.max_tokens, model.max_model_len // ANSWER_SHARE)
+        model = await server.model(self.sampling.model)
         fitted = await conversation.fit(
-            system_prompt,
-            model.max_model_len - reserve,
+            system_prompt_for(self.sampling, self.json_format, self.language),
+            prompt_limit(self.sampling, model),
             lambda messages: server.count_tokens(model, messages),
         )
-        self.left_out = fitted.left_out
-        self._allow(self.sampling.max_tokens, model.max_model_len - fitted.prompt_tokens)
+        self.left_out_questions = fitted.left_out_questions
+        self._allow(self.sampling.max_tokens, fitted.prompt_tokens, model)
         wanted = self.json_format.response_format() if self.json_format else None
         self.request = request_for(model, fitted.messages, self.sampling, self.max_tokens, wanted)
         async with aclosing(self._ask(server, self.request)) as pieces:
@@ -109,23 +142,27 @@ class Answer:
     async def _continued(self, server: ModelServer, max_tokens: int) -> AsyncGenerator[Delta, None]:
         assert self.request is not None
         messages: Messages = [*self.request["messages"], {"role": "assistant", "content": self.text}]
-        model = await server.model()
+        model = await server.model(self.sampling.model)
         tokens = await server.count_tokens(model, messages, unfinished=True)
         if tokens >= model.max_model_len:
             raise ContextOverflow(tokens=tokens, limit=model.max_model_len)
-        self._allow(max_tokens, model.max_model_len - tokens)
+        self._allow(max_tokens, tokens, model)
         self.enforced = None if self.enforced else self.enforced
         async with aclosing(self._ask(server, continuation(self.request, messages, self.max_tokens))) as pieces:
             async for piece in pieces:
-                yield piece
+                # Thinking was over before; a parser that finds no mark of its end calls the whole rest reasoning.
+                yield Delta(piece.text)
 
-    def _allow(self, wanted: int, room: int) -> None:
+    def _allow(self, wanted: int, prompt_tokens: int, model: Model) -> None:
+        self.prompt_tokens, self.max_model_len = prompt_tokens, model.max_model_len
+        room = model.max_model_len - prompt_tokens
         self.max_tokens = min(wanted, room)
-        self._fills_context = room <= wanted
+        self.fills_context = room <= wanted
 
     async def _ask(self, server: ModelServer, request: Request) -> AsyncGenerator[Delta, None]:
         if self.text:
-            self._earlier_tokens = self.completion_tokens or None
+            self.earlier_tokens = self.completion_tokens or None
+        self.earlier_ms = self.e2el_ms
         self.completion = Completion()
         async with aclosing(in_flushes(self.completion.deltas(server, request))) as flushes:
             async for piece in flushes:
@@ -135,10 +172,7 @@ class Answer:
         try:
             async with aclosing(pieces):
                 async for piece in pieces:
-                    if piece.reasoning:
-                        self.reasoning += piece.text
-                    else:
-                        self.text += piece.text
+                    self._take(piece)
                     yield piece
                     if self._loop and not piece.reasoning and self._loop.feed(piece.text):
                         self.ending = "looping"
@@ -149,3 +183,19 @@ class Answer:
         except (asyncio.CancelledError, GeneratorExit):
             self.ending = "stopped"
             raise
+        finally:
+            self._stop_clock()
+
+    def _take(self, piece: Delta) -> None:
+        if piece.reasoning:
+            self._thinking_since = self._thinking_since or time.monotonic()
+            self.reasoning += piece.text
+        else:
+            self._stop_clock()
+            self.text += piece.text
+
+    def _stop_clock(self) -> None:
+        """Thinking is over: the answer has begun, or ended."""
+        if self._thinking_since is not None:
+            self.thought_ms = (self.thought_ms or 0) + (time.monotonic() - self._thinking_since) * 1000
+            self._thinking_since = None

@@ -24,16 +24,21 @@ class Reply:
     """What one question brought: the answer's text, the flushes it came in, status lines, errors.
 
     For a JSON answer: the verdict, what is said of it by id of the fact, and the canvas's last properties.
+    `facts` has the figures of the answer by id, and `waits` what was said while it was waited for.
+    `line` has the properties of the line under the answer, `thought` those of the reasoning above it, None without.
     """
 
     question_id: str = ""
     text: str = ""
     flushes: list[str] = field(default_factory=list)
     status: list[str] = field(default_factory=list)
-    facts: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+    waits: list[Event] = field(default_factory=list)
     verdict: str | None = None
     json_facts: dict[str, str] = field(default_factory=dict)
     canvas: Event | None = None
+    line: Event | None = None
+    thought: Event | None = None
     errors: list[str] = field(default_factory=list)
     language: str | None = None
 
@@ -42,14 +47,31 @@ class Reply:
         assert self.canvas is not None, self
         return str(self.canvas["id"])
 
+    @property
+    def answer_id(self) -> str:
+        assert self.line is not None, self
+        return str(self.line["id"])
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """The number of the version shown, and how many there are."""
+        assert self.line is not None, self
+        return self.line["version"]["number"], self.line["version"]["of"]
+
 
 class ChatClient:
-    """One browser session. `language` is the Accept-Language header."""
+    """One browser session. `language` is the Accept-Language header.
 
-    def __init__(self, url: str, language: str = "en-US", session_id: str | None = None) -> None:
+    It says at once that it has nothing kept to give back, unless `restores` is off.
+    """
+
+    def __init__(
+        self, url: str, language: str = "en-US", session_id: str | None = None, *, restores: bool = True
+    ) -> None:
         self.url = url
         self.language = language
         self.session_id = session_id or str(uuid.uuid4())
+        self.restores = restores
         self.events: list[tuple[str, Any]] = []
         self._news = asyncio.Condition()
         self._socket = socketio.AsyncClient(reconnection=False)
@@ -73,6 +95,8 @@ class ChatClient:
         await self._socket.emit("connection_successful")
         await self.until(lambda: self.count("chat_settings") > 0)
         await self.until(lambda: self.count("task_end") >= 2)  # the connection's, then on_chat_start's
+        if self.restores:
+            await self.emit("window_message", {"pagoda": "restored"})
         return self
 
     async def __aexit__(
@@ -106,15 +130,21 @@ class ChatClient:
         """Emit an event and return what the app acknowledges it with."""
         return await self._socket.call(event, data, timeout=PATIENCE_S)
 
-    async def act(self, event: str, canvas_id: str) -> Reply:
-        """Have an answer continued or compared, and wait for the end of it."""
+    async def act(self, event: str, its_id: str) -> Reply:
+        """Have an answer regenerated, continued or compared, and wait for the end of it."""
         start, ended = len(self.events), self.count("task_end")
-        assert await self.call(event, {"id": canvas_id}) == {"ok": True}
+        assert await self.call(event, {"id": its_id}) == {"ok": True}
         await self.until(lambda: self.count("task_end") > ended)
         return self.reply(start)
 
     async def send(
-        self, text: str, *, json_mode: bool = False, schema: str | None = None, message_id: str | None = None
+        self,
+        text: str,
+        *,
+        json_mode: bool = False,
+        schema: str | None = None,
+        model: str | None = None,
+        message_id: str | None = None,
     ) -> str:
         """Send a question without waiting; returns the message's id. An earlier id makes it an edit."""
         new_id = message_id or str(uuid.uuid4())
@@ -126,18 +156,24 @@ class ChatClient:
             "output": text,
             "createdAt": datetime.now(UTC).isoformat(),
             "command": "JSON" if json_mode or schema else None,
-            "modes": {"schema": schema} if schema else None,
+            "modes": {mode: chosen for mode, chosen in (("schema", schema), ("model", model)) if chosen} or None,
         }
         event = "edit_message" if message_id else "client_message"
         await self.emit(event, {"message": message, "fileReferences": []})
         return new_id
 
     async def ask(
-        self, text: str, *, json_mode: bool = False, schema: str | None = None, message_id: str | None = None
+        self,
+        text: str,
+        *,
+        json_mode: bool = False,
+        schema: str | None = None,
+        model: str | None = None,
+        message_id: str | None = None,
     ) -> Reply:
         """Send a question and wait for the end of its answer."""
         start, ended = len(self.events), self.count("task_end")
-        question_id = await self.send(text, json_mode=json_mode, schema=schema, message_id=message_id)
+        question_id = await self.send(text, json_mode=json_mode, schema=schema, model=model, message_id=message_id)
         await self.until(lambda: self.count("task_end") > ended)
         reply = self.reply(start)
         reply.question_id = question_id
@@ -160,14 +196,22 @@ class ChatClient:
         if reply.canvas is not None and (result := reply.canvas["result"]):
             reply.verdict = result["verdict"]
             reply.json_facts = {fact["id"]: fact["text"] for fact in result["facts"]}
+        thought_id = None
         for event, data in self.events[start:]:
             if event == "stream_token":
                 reply.flushes.append(data["token"])
             elif event == "json_delta" and data["pane"] == "answer":
                 reply.flushes.append(data["text"])
+            elif event == "element" and data["name"] == "Reasoning":
+                reply.thought, thought_id = data["props"], data["id"]
+            elif event == "remove_element" and data["id"] == thought_id:
+                reply.thought = None
             elif event == "element" and data["name"] == "AnswerStatus":
-                reply.status = [item["text"] for item in data["props"]["items"]]
-                reply.facts = data["props"]["facts"]
+                reply.line = data["props"]
+                reply.status = [item["text"] for item in data["props"]["items"] if item["id"] != "error"]
+                reply.errors += [item["text"] for item in data["props"]["items"] if item["id"] == "error"]
+                reply.facts = {figure["id"]: figure["text"] for figure in data["props"]["line"]}
+                reply.waits += [data["props"]["wait"]] if data["props"]["wait"] else []
             elif event in ("stream_start", "new_message", "update_message"):
                 if data["type"] != "assistant_message":
                     continue

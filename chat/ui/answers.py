@@ -1,20 +1,16 @@
-"""An answer on the page: streamed text or a JSON canvas, then a status line, or the sentence that says what failed."""
+"""Answering a question, answering it again, and going on with an answer; one at a time in a session."""
 
 from __future__ import annotations
-
-from contextlib import aclosing
 
 import chainlit as cl
 
 from chat.model_server import ModelServer
+from chat.schema.choice import JsonFormat
 from chat.texts import text
 from chat.turn import Answer
-from chat.ui import facts
-from chat.ui.canvas import Canvas
-from chat.ui.composer import JSON_COMMAND, wanted_format
+from chat.ui.answer_place import AnswerPlace
+from chat.ui.composer import follow_models, name_schema, wanted_format
 from chat.ui.session import ChatSession
-
-STATUS_ELEMENT = "AnswerStatus"
 
 
 async def answer_question(server: ModelServer, chat: ChatSession, question: cl.Message) -> None:
@@ -24,45 +20,38 @@ async def answer_question(server: ModelServer, chat: ChatSession, question: cl.M
         return
     with chat.running():
         async with chat.one_at_a_time:
-            turn = chat.ask(question.id, question.content)
-            json_format = wanted_format(chat, question) if question.command == JSON_COMMAND else None
-            answer = Answer(chat.sampling, chat.language, json_format)
-            pieces = answer.to_question(server, chat.conversation)
-            message = cl.Message(content="")
+            place = chat.ask(question.id, question.content)
+            json_format = wanted_format(chat, question)
+            await name_schema(question, json_format)
+            await _answer(server, chat, place, json_format)
+
+
+async def regenerate(server: ModelServer, chat: ChatSession, place: AnswerPlace) -> None:
+    """Answer a question of the conversation again, as it was when it was asked but with the settings of now.
+
+    The earlier versions stay, and so do the turns that came after.
+    """
+    async with chat.at_work():
+        if place.id in chat.places:
+            await _answer(server, chat, place, place.answer.json_format)
+
+
+async def continue_(server: ModelServer, chat: ChatSession, place: AnswerPlace) -> None:
+    """Go on with an answer that was cut, stopped or broken off; the conversation gets the longer one."""
+    async with chat.at_work():
+        if place.id in chat.places and place.answer.can_continue:
             try:
-                if json_format:
-                    canvas = Canvas(turn, answer)
-                    chat.canvases[canvas.id], message = canvas, canvas.message
-                    await canvas.show()
-                    await canvas.fill("answer", pieces)
-                else:
-                    # Closed at once, not when collected: Stop may come while a token is on its way to the page.
-                    async with aclosing(pieces):
-                        async for piece in pieces:
-                            if not piece.reasoning:
-                                await message.stream_token(piece.text)
+                await place.fill(server, place.answer.continued(server, chat.sampling.max_tokens))
             finally:
-                # Also when Stop cancelled the task: what has arrived stays, and says that it was stopped.
-                turn.answer = answer.text
-                await finish(message, answer)
+                await place.end()
 
 
-async def finish(message: cl.Message, answer: Answer) -> None:
-    """The line under an answer, or its failure; a message that got no text at all is taken back."""
-    if answer.text or answer.ending == "stopped":
-        props = {"items": facts.status(answer), "facts": facts.speed(answer)}
-        for element in message.elements:
-            if isinstance(element, cl.CustomElement) and element.name == STATUS_ELEMENT:
-                element.props = props
-                break
-        else:
-            status = cl.CustomElement(name=STATUS_ELEMENT, props=props, display="inline")
-            message.elements.append(status)  # type: ignore[arg-type]  # Chainlit's annotation is too narrow
-        if message.streaming or answer.json_format:
-            await message.update()
-        else:
-            await message.send()
-    elif answer.json_format:
-        await message.remove()
-    if answer.error:
-        await cl.ErrorMessage(text(answer.language, answer.error.text, **answer.error.values)).send()
+async def _answer(server: ModelServer, chat: ChatSession, place: AnswerPlace, json_format: JsonFormat | None) -> None:
+    answer = Answer(chat.sampling, chat.language, json_format)
+    try:
+        await place.begin(answer)
+        await place.fill(server, answer.to_question(server, chat.conversation.until(place.turn)))
+    finally:
+        # Also when Stop cancelled the task: what has arrived stays, and says that it was stopped.
+        await place.end()
+        await follow_models(server, chat)

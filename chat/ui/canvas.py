@@ -7,6 +7,7 @@ broken connection.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Literal
@@ -14,12 +15,11 @@ from typing import Any, Literal
 import chainlit as cl
 
 from chat.completion import Delta
-from chat.conversation import Turn
 from chat.json_output import what_parses
 from chat.take_away import as_json
 from chat.texts import group
 from chat.turn import Answer
-from chat.ui.facts import json_facts, json_measures
+from chat.ui.json_facts import json_facts, json_measures
 
 ELEMENT = "JsonCanvas"
 PaneName = Literal["answer", "plain"]
@@ -50,31 +50,41 @@ class Pane:
 
 
 class Canvas:
-    """The page's view of one answer in JSON mode, and of the same question asked again without enforcement."""
+    """The page's view of one answer in JSON mode, and of the same question asked again without enforcement.
 
-    def __init__(self, turn: Turn, answer: Answer) -> None:
-        self.turn = turn
+    The canvases of all versions of an answer share their place on the page: the element of the one `before`.
+    """
+
+    def __init__(self, answer: Answer, message: cl.Message, before: Canvas | None) -> None:
         self.panes: dict[PaneName, Pane] = {"answer": Pane(answer)}
-        self.message = cl.Message(content="")
-        self.id = self.message.id  # not the turn's: an edited question keeps its id, and gets another canvas
-        self._element = cl.CustomElement(name=ELEMENT, props=self._props(), display="inline")
+        self.id = str(uuid.uuid4())
+        self._message_id = message.id
+        self._element: cl.CustomElement = before._element if before else cl.CustomElement(name=ELEMENT)
 
     @property
     def answer(self) -> Answer:
         return self.panes["answer"].answer
 
+    @property
+    def is_ended(self) -> bool:
+        return all(pane.ended for pane in self.panes.values())
+
     async def show(self) -> None:
-        """Put the empty canvas onto the page."""
-        self.message.elements = [self._element]  # type: ignore[list-item]  # Chainlit's annotation is too narrow
-        await self.message.send()
-        # Sent again with every update of the message, it would be built anew, and the page would jump.
-        self.message.elements = []
+        """Put it onto the page, where it is not there yet: shown again, it would be built anew, and the page jump."""
+        if self._element.props.get("id") != self.id:
+            await self._update()
+
+    async def hide(self) -> None:
+        """Take it off the page: there is nothing to show."""
+        self._element.props = {}
+        await self._element.remove()
+
+    async def _update(self) -> None:
+        self._element.props = self._props()
+        await self._element.send(for_id=self._message_id)
 
     async def fill(self, name: PaneName, pieces: AsyncGenerator[Delta, None]) -> None:
-        """Show an answer as it comes, and how it ended; also when Stop cancels the task.
-
-        What the message then holds reaches the page with its next update.
-        """
+        """Show an answer as it comes, and how it ended; also when Stop cancels the task."""
         pane = self.panes[name]
         pane.ended = False
         await self._emit("json_state", name, state="streaming")
@@ -84,13 +94,9 @@ class Canvas:
                     await self._send_rest(name)
         finally:
             pane.ended = True
-            # For Chainlit's own copy button; the page shows the canvas in its place (public/canvas.css).
-            self.message.content = self.answer.json_output.shown
-            self.message.language = "json"
             await self._emit("json_end", name, text=pane.answer.text, result=pane.result())
             if pane.sent is None:  # the page has not asked for anything: all it can show are the properties
-                self._element.props = self._props()
-                await self._element.update()
+                await self._update()
 
     async def ready(self, name: PaneName, have: int) -> None:
         """The page has `have` characters of a pane: send the rest, and from now on what comes."""

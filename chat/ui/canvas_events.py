@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import chainlit as cl
 from pydantic import Field
@@ -15,8 +13,9 @@ from chat.model_server import ModelServer
 from chat.schema.pydantic_model import pydantic_model
 from chat.take_away import Taken
 from chat.texts import text
-from chat.ui.answers import finish
-from chat.ui.boundary import Payload, Reply, reply_to, sheltered
+from chat.ui import answers
+from chat.ui.background import begin
+from chat.ui.boundary import Payload, Reply, reply_to
 from chat.ui.canvas import Canvas, Pane, PaneName
 from chat.ui.session import ChatSession
 
@@ -45,34 +44,27 @@ class Export(OfCanvas):
 
 def install(server: ModelServer) -> None:
     """Register the events; to be called once, while `app.py` loads."""
-    tasks: set[asyncio.Task[None]] = set()  # the event loop itself keeps only weak references
-
-    def begin(work: Coroutine[Any, Any, None]) -> Reply:
-        task = asyncio.create_task(_sheltered(work))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-        return {"ok": True}
 
     async def ready(chat: ChatSession, asked: Ready) -> Reply:
-        if canvas := chat.canvases.get(asked.id):
-            await canvas.ready(asked.pane, asked.have)
+        if found := chat.canvas(asked.id):
+            await found.canvas.ready(asked.pane, asked.have)
         return {"ok": True}
 
     async def continue_(chat: ChatSession, asked: OfCanvas) -> Reply:
-        canvas = chat.canvases.get(asked.id)
-        if canvas is None or not canvas.answer.can_continue or not canvas.panes["answer"].ended:
+        found = chat.canvas(asked.id)
+        if found is None or not found.canvas.answer.can_continue or not found.canvas.panes["answer"].ended:
             return {"error": text(chat.language, "json_cannot_continue")}
-        return begin(_continue(server, chat, canvas))
+        return begin(answers.continue_(server, chat, found.place))
 
     async def compare(chat: ChatSession, asked: OfCanvas) -> Reply:
-        canvas = chat.canvases.get(asked.id)
-        if canvas is None or canvas.answer.request is None or not all(p.ended for p in canvas.panes.values()):
+        found = chat.canvas(asked.id)
+        if found is None or found.canvas.answer.request is None or not found.canvas.is_ended:
             return {"error": text(chat.language, "json_cannot_compare")}
-        return begin(_compare(server, chat, canvas))
+        return begin(_compare(server, chat, found.canvas))
 
     async def export(chat: ChatSession, asked: Export) -> Reply:
-        canvas = chat.canvases.get(asked.id)
-        pane = canvas.panes.get(asked.pane) if canvas else None
+        found = chat.canvas(asked.id)
+        pane = found.canvas.panes.get(asked.pane) if found else None
         if pane is None or not pane.ended:
             return {"error": text(chat.language, "json_nothing_to_take")}
         taken = _taken(server, chat, pane, asked.format)
@@ -86,31 +78,12 @@ def install(server: ModelServer) -> None:
     reply_to("json_export", Export, export)
 
 
-@sheltered
-async def _sheltered(work: Coroutine[Any, Any, None]) -> None:
-    await work
-
-
-async def _continue(server: ModelServer, chat: ChatSession, canvas: Canvas) -> None:
-    """Go on with an answer that was cut, stopped or broken off; the conversation gets the longer one."""
-    async with chat.at_work():
-        answer = canvas.answer
-        try:
-            await canvas.fill("answer", answer.continued(server, chat.sampling.max_tokens))
-        finally:
-            canvas.turn.answer = answer.text
-            await finish(canvas.message, answer)
-
-
 async def _compare(server: ModelServer, chat: ChatSession, canvas: Canvas) -> None:
     """Ask the same prompt again, without enforcement; the conversation does not learn of it."""
     async with chat.at_work():
         plain, pieces = canvas.answer.without_enforcement(server)
         canvas.panes["plain"] = Pane(plain)
-        try:
-            await canvas.fill("plain", pieces)
-        finally:
-            await canvas.message.update()
+        await canvas.fill("plain", pieces)
         if plain.error:
             await cl.ErrorMessage(text(chat.language, plain.error.text, **plain.error.values)).send()
 
@@ -128,7 +101,8 @@ def _taken(server: ModelServer, chat: ChatSession, pane: Pane, wanted: Format) -
             return None
         return pydantic_model(answer.json_format.schema, answer.json_format.name)
     if wanted == "jsonl":
-        return take_away.as_json_lines([(c.turn.question, c.answer.text) for c in chat.canvases.values()])
+        shown = [place for place in chat.places.values() if place.canvas and place.answer.text]
+        return take_away.as_json_lines([(place.turn.question, place.answer.text) for place in shown])
     value = what_parses(answer.text)
     if value is None:
         return None

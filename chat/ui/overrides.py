@@ -5,8 +5,6 @@
 - on_settings_edit, on_settings_update: Chainlit tells the page that a task ended, so that the Stop
   button of an answer under way disappears.
 - Origin: Chainlit accepts a WebSocket from any page; here only from the page's own origin.
-- The page: Chainlit's template links a font and formula styles from public CDNs. An offline user would
-  wait for them, and everyone else would be seen there. Formulas are off; fonts come from the system.
 - Files: Chainlit keeps the properties of elements under `.files` in the project and deletes that
   folder when any app of this checkout ends; here each process has a temporary folder of its own.
 """
@@ -14,7 +12,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -29,9 +26,6 @@ from chainlit.utils import wrap_user_function
 
 from chat.ui import session
 
-_FOREIGN_LINK = re.compile(r'<link[^>]*href="https://[^>]*>\s*')
-_chainlits_template: Callable[[str], str] = server.get_html_template
-
 
 async def stop(sid: str) -> None:
     """Stop all answers of the session; what has arrived stays on the page and in the conversation."""
@@ -45,15 +39,25 @@ async def edit_message(sid: str, payload: MessagePayload) -> None:
     """Show an edited question as it is now, without what came after it, and ask it again."""
     socket_session = WebsocketSession.require(sid)
     init_ws_context(socket_session)
+    session.current().stop()
+    socket_session.current_task = asyncio.create_task(_ask_edited(socket_session, payload))
+
+
+async def _ask_edited(socket_session: WebsocketSession, payload: MessagePayload) -> None:
+    question = payload["message"]["id"]
     edited = False
-    for message in chat_context.get():
-        if edited:
-            await message.remove()
-        elif message.id == payload["message"]["id"]:
-            edited = True
-            message.content = payload["message"]["output"]
-            await message.update()
-    socket_session.current_task = asyncio.create_task(process_message(socket_session, payload))
+    async with session.current().one_at_a_time:  # what was stopped has had its last words
+        for message in chat_context.get():
+            if message.id == question and not edited:
+                edited = True
+                message.content = payload["message"]["output"]
+                await message.update()
+            elif edited:
+                chat_context.remove(message)
+                # Each time it is edited, Chainlit notes the question anew.
+                if message.id != question:
+                    await message.remove()
+    await process_message(socket_session, payload)
 
 
 def on_settings_edit(handler: Callable[[dict[str, object]], Awaitable[None]]) -> None:
@@ -66,17 +70,11 @@ def on_settings_update(handler: Callable[[dict[str, object]], Awaitable[None]]) 
     config.config.code.on_settings_update = wrap_user_function(handler)
 
 
-def html_template(root_path: str) -> str:
-    """Chainlit's page without links to other hosts."""
-    return _FOREIGN_LINK.sub("", _chainlits_template(root_path))
-
-
 def install() -> None:
     """Put the overrides in place; to be called once, while `app.py` loads."""
     server.sio.on("stop", stop)
     server.sio.on("edit_message", edit_message)
     # None is engine.io's "same origin only"; Chainlit's empty list switches the check off.
     server.sio.eio.cors_allowed_origins = None
-    server.get_html_template = html_template
     config.FILES_DIRECTORY = Path(tempfile.mkdtemp(prefix="pagoda-"))
     server.FILES_DIRECTORY = config.FILES_DIRECTORY  # type: ignore[attr-defined]  # the name it deletes at exit

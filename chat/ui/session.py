@@ -3,39 +3,76 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import chainlit as cl
+from chainlit.session import WebsocketSession
 
-from chat.conversation import Conversation, Turn
+from chat.conversation import Conversation
+from chat.model_server import Model
+from chat.presets import PresetChoice
+from chat.price import Price
 from chat.sampling import Sampling
 from chat.schema.choice import SchemaChoice
 from chat.texts import Language, language_for
+from chat.ui.answer_place import AnswerPlace
 from chat.ui.canvas import Canvas
 
 _KEY = "chat"
+# A dropped connection comes back within seconds; after this long without, nobody is there to read on.
+LEFT_AFTER_S = 20
+
+
+class ShownCanvas(NamedTuple):
+    """A JSON answer on the page, and its place."""
+
+    place: AnswerPlace
+    canvas: Canvas
+
+
+def _nobody_asks() -> None:
+    """In place of the context meter, until there is one."""
 
 
 @dataclass(slots=True)
 class ChatSession:
-    """`form` is the settings panel as last edited, `sampling` as last confirmed, `canvases` the JSON answers by id."""
+    """`form` is the settings panel as last edited, `sampling` as last confirmed.
+
+    `places` are those of the answers on the page, by the id of their message, oldest first. `changed` is called
+    when the prompt of the next question may have become another one.
+    """
 
     language: Language
     sampling: Sampling
     form: Sampling
     conversation: Conversation = field(default_factory=Conversation)
     schemas: SchemaChoice = field(default_factory=SchemaChoice)
-    canvases: dict[str, Canvas] = field(default_factory=dict)
+    presets: PresetChoice = field(default_factory=PresetChoice)
+    models: list[Model] = field(default_factory=list)
+    restored: asyncio.Event = field(default_factory=asyncio.Event)  # the page has given back what it keeps
+    places: dict[str, AnswerPlace] = field(default_factory=dict)
+    price: Price | None = None
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+    changed: Callable[[], None] = _nobody_asks
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
 
-    def ask(self, turn_id: str, question: str) -> Turn:
-        """Begin a turn; the canvases of turns that an edit drops go with them."""
+    def ask(self, turn_id: str, question: str) -> AnswerPlace:
+        """Begin a turn, and make the place of its answer; those of turns that an edit drops go with them."""
         turn = self.conversation.ask(turn_id, question)
-        self.canvases = {key: canvas for key, canvas in self.canvases.items() if canvas.turn in self.conversation.turns}
-        return turn
+        self.places = {key: place for key, place in self.places.items() if place.turn in self.conversation.turns}
+        place = AnswerPlace(turn, self.price)
+        self.places[place.id] = place
+        return place
+
+    def canvas(self, canvas_id: str) -> ShownCanvas | None:
+        """The JSON answer of that id, if its version is the one shown."""
+        for place in self.places.values():
+            if place.canvas and place.canvas.id == canvas_id:
+                return ShownCanvas(place, place.canvas)
+        return None
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -47,6 +84,13 @@ class ChatSession:
             yield
         finally:
             self._tasks.discard(task)
+            if not self._tasks:
+                self.changed()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is under way or waits for its turn."""
+        return bool(self._tasks) or self.one_at_a_time.locked()
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
@@ -60,9 +104,9 @@ class ChatSession:
                 await cl.context.emitter.task_end()
 
     def stop(self) -> None:
-        """Cancel every answer of this session, running or waiting."""
-        for task in self._tasks:
-            task.cancel()
+        """Cancel every answer of this session, running or waiting; each once, as it has its last words to say."""
+        while self._tasks:
+            self._tasks.pop().cancel()
 
 
 def keep(chat: ChatSession) -> None:
@@ -89,6 +133,22 @@ def browser_language() -> Language:
     return language_for(getattr(cl.context.session, "language", None))
 
 
-def is_left_for_good() -> bool:
-    """Whether the user began a new chat, as against a connection that dropped and may come back."""
-    return bool(getattr(cl.context.session, "to_clear", False))
+def stop_when_left() -> None:
+    """A connection has dropped: stop the session's answers, unless it was lost and the browser comes back.
+
+    At once where the user has begun a new chat. A page that was reloaded or closed can be told from a lost connection
+    only by waiting: it does not come back.
+    """
+    chat, lost = current_or_none(), cl.context.session
+    if chat is None or not isinstance(lost, WebsocketSession):
+        return
+    if lost.to_clear:
+        chat.stop()
+        return
+    socket_id = lost.socket_id
+
+    def look_again() -> None:
+        if lost.socket_id == socket_id:
+            chat.stop()
+
+    asyncio.get_running_loop().call_later(LEFT_AFTER_S, look_again)

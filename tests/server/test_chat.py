@@ -8,6 +8,7 @@ import random
 import httpx
 import pytest
 
+from chat.presets import presets
 from chat.texts import Language, text
 from tests.chat_client import ChatClient
 
@@ -111,7 +112,7 @@ async def test_the_oldest_turns_are_left_out_and_the_page_says_so(app_url: str) 
 
 @pytest.mark.parametrize("language", ["zh-CN", "en-US"])
 async def test_the_articles_question_as_json(app_url: str, language: Language) -> None:
-    question = {"zh-CN": ARTICLES_QUESTION, "en-US": text("en-US", "starter_books_message")}[language]
+    question = {"zh-CN": ARTICLES_QUESTION, "en-US": presets()["assistant"].starters["en-US"][0].message}[language]
     async with ChatClient(app_url, language) as chat:
         reply = await chat.ask(question, json_mode=True)
     assert (reply.verdict, reply.language) == ("valid", "json")

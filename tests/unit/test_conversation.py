@@ -45,6 +45,22 @@ def test_editing_a_question_drops_it_and_what_came_after() -> None:
     assert [turn.question for turn in talk.turns] == ["a", "B"]
 
 
+def test_an_earlier_question_is_asked_again_as_it_was() -> None:
+    talk = conversation(("a", "1"), ("b", "2"), question="c")
+    assert talk.until(talk.turns[1]).messages("") == [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "1"},
+        {"role": "user", "content": "b"},
+    ]
+    assert len(talk.turns) == 3
+
+
+async def test_what_is_left_out_is_named() -> None:
+    talk = conversation(("first " * 20, "1"), ("second", "2"), question="third")
+    fitted = await talk.fit("", 20, count_characters)
+    assert fitted.left_out_questions == [("first " * 20)[:60]]
+
+
 @given(
     lengths=st.lists(st.integers(1, 60), max_size=12),
     question=st.integers(1, 60),
