@@ -1,4 +1,4 @@
-"""What a user sets for a conversation: system prompt, temperature, top_p, max tokens, seed."""
+"""What a user sets for a conversation: model, system prompt, temperature, top_p, max tokens, seed."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chat.errors import FormError
-from chat.presets import presets
+from chat.presets import CUSTOM, presets
 from chat.settings import Settings
 from chat.texts import Language
 
-CUSTOM = "custom"
 SEED_LIMIT = 2**63 - 1
 
 
 class Sampling(BaseModel):
-    """How the next answer is made. Frozen: an answer under way keeps the values it began with."""
+    """How the next answer is made. Frozen: an answer under way keeps the values it began with.
+
+    Without a `model`, the server's first.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    model: str | None = None
     preset: str = CUSTOM
     system_prompt: str = ""
     temperature: Annotated[float, Field(ge=0, le=2)]
@@ -55,11 +58,14 @@ def sampling_from_form(form: Mapping[str, object], before: Sampling) -> Sampling
         raise FormError(f"{field}: {detail['msg']}", field=field, value=str(detail["input"])[:40]) from None
 
 
-def follow_preset(edited: Sampling, before: Sampling, language: Language) -> Sampling:
-    """Choosing another preset brings its prompt; writing another prompt makes the preset "custom"."""
-    chosen = presets().get(edited.preset)
-    if edited.preset != before.preset and chosen:
-        return edited.model_copy(update={"system_prompt": chosen.prompt[language]})
-    if chosen and edited.system_prompt != chosen.prompt[language]:
-        return edited.model_copy(update={"preset": CUSTOM})
-    return edited
+def follow_preset(edited: Sampling, before: Sampling, prompts: Mapping[str, str]) -> Sampling:
+    """Choosing another preset brings its prompt; writing another prompt makes the preset "custom".
+
+    `prompts` are those of all presets there are, by id.
+    """
+    prompt = prompts.get(edited.preset)
+    if prompt is None or prompt == edited.system_prompt:
+        return edited if prompt is not None else edited.model_copy(update={"preset": CUSTOM})
+    if edited.preset != before.preset:
+        return edited.model_copy(update={"system_prompt": prompt})
+    return edited.model_copy(update={"preset": CUSTOM})

@@ -1,5 +1,6 @@
-// What the page does beside Chainlit: the theme, the modules that its elements use, and the schemas of JSON answers:
-// the line of questions above the message box, what is picked there, and the user's own, which this browser keeps.
+// What the page does beside Chainlit: the theme, the modules that its elements use, the line of questions above the
+// message box and the starters below it on the empty page, what is picked beside it, and what is kept for the user:
+// own schemas and presets in this browser, the choices of a chat until the page is reloaded.
 // A plain script, loaded once and before Chainlit.
 
 // Chainlit starts dark for everyone; here the page follows the browser until the user picks a theme.
@@ -13,22 +14,30 @@ import("/public/json/view.js").then(
   () => {}, // without it, the element shows an answer as text
 );
 window.pagodaCode = import("/public/schema_code.js");
+import("/public/page_clock.js"); // how long an answer lets the user wait, as this page sees it
+import("/public/conversation_bar.js"); // context meter, export and import
+import("/public/scroll.js"); // follows an answer, and never fights the user
+import("/public/markdown_parts.js"); // long answers, drawn part by part
+import("/public/a11y.js"); // names, states and keys that Chainlit's controls lack
 
 // In a frame, Chainlit's messages go to the page around it, which has other plans for them.
-if (window.parent === window) talkOfSchemas();
+if (window.parent === window) talk();
 
-function talkOfSchemas() {
-  const STORE = "pagoda-schemas";
-  const MOST = 20;
-  const LONGEST = 64 * 1024;
+function talk() {
   const MOST_AT_ONCE = 250_000; // characters; Chainlit drops a connection over a message of 1,000,000 bytes
-  const line = document.createElement("section");
-  line.className = "schema-line";
+  const line = section("schema-line");
+  const starters = section("starters");
+  const ownSchemas = shelf("pagoda-schemas");
+  const ownPresets = shelf("pagoda-presets");
+  let choices = null;
 
   const heard = new Map([
     ["schema_bar", showLine],
+    ["starters", showStarters],
     ["restore", restore],
-    ["own_schemas_saved", ({ schemas, gone }) => keep(schemas, gone)],
+    ["own_schemas_saved", ({ schemas, gone }) => ownSchemas.keep(schemas, gone)],
+    ["own_presets_saved", ({ presets, gone }) => ownPresets.keep(presets, gone)],
+    ["keep_choices", (message) => (choices = message.choices)],
   ]);
   window.addEventListener(
     "message",
@@ -41,9 +50,12 @@ function talkOfSchemas() {
     true,
   );
   // The message box is another one after the first question.
-  new MutationObserver(placeLine).observe(document.documentElement, { childList: true, subtree: true });
+  new MutationObserver(place).observe(document.documentElement, { childList: true, subtree: true });
   document.addEventListener("click", picked, true);
   document.addEventListener("keydown", picked, true);
+  document.addEventListener("click", heldBack, true);
+  document.addEventListener("keydown", heldBack, true);
+  document.addEventListener("input", noteBlank);
 
   function say(pagoda, more) {
     window.postMessage({ pagoda, ...more }, location.origin);
@@ -51,17 +63,42 @@ function talkOfSchemas() {
 
   /** Chainlit tells nobody of a pick. What the server itself sets is none: only the user's hand counts. */
   function picked(event) {
-    const list = document.getElementById("mode-picker-popover-schema");
-    const byClick = event.type === "click" && list?.contains(event.target) && event.target.closest("[cmdk-item]");
-    const byKey = event.key === "Enter" && list?.closest(".mode-picker-wrapper")?.contains(event.target);
-    if (!byClick && !byKey) return;
-    // Once it has been drawn, the button bears the name.
+    for (const mode of ["schema", "model"]) {
+      const list = document.getElementById(`mode-picker-popover-${mode}`);
+      const byClick = event.type === "click" && list?.contains(event.target) && event.target.closest("[cmdk-item]");
+      const byKey = event.key === "Enter" && list?.closest(".mode-picker-wrapper")?.contains(event.target);
+      if (byClick || byKey) sayName(mode);
+    }
+  }
+
+  /** Once it has been drawn, the button bears the name. */
+  function sayName(mode) {
     requestAnimationFrame(() =>
       setTimeout(() => {
-        const name = document.querySelector("#mode-picker-trigger-schema span")?.textContent;
-        if (name) say("schema_chosen", { name });
+        const name = document.querySelector(`#mode-picker-trigger-${mode} span`)?.textContent;
+        if (name) say(`${mode}_chosen`, { name });
       }),
     );
+  }
+
+  /** Whether a box holds nothing to send. Chainlit would send even that while JSON is on. */
+  function isBlank(box) {
+    return box?.id === "chat-input" && !box.value.trim();
+  }
+
+  function heldBack(event) {
+    const byClick = event.type === "click" && event.target.closest?.("#chat-submit");
+    const byKey = event.key === "Enter" && !event.shiftKey && event.target.id === "chat-input";
+    if ((byClick || byKey) && isBlank(document.getElementById("chat-input"))) {
+      event.stopImmediatePropagation();
+      event.preventDefault();
+    }
+  }
+
+  /** For the look of the send button: an attribute that React knows nothing of, on the box around it. */
+  function noteBlank() {
+    const box = document.getElementById("chat-input");
+    box?.closest("#message-composer")?.toggleAttribute("data-blank", isBlank(box));
   }
 
   function showLine({ id, name, questions, view }) {
@@ -74,12 +111,55 @@ function talkOfSchemas() {
     chips.className = "schema-questions";
     chips.append(...questions.map((question) => button("schema-question", question, () => fill(question))));
     line.append(chips, button("schema-view", view, () => say("schema_open")));
-    placeLine();
+    place();
   }
 
-  function placeLine() {
+  /** The empty page: which preset answers, and its questions. */
+  function showStarters(message) {
+    starters.setAttribute("aria-label", message.label);
+    const choice = document.createElement("label");
+    choice.className = "starters-preset";
+    const select = document.createElement("select");
+    select.append(...message.presets.map(({ id, name }) => new Option(name, id, false, id === message.chosen)));
+    select.addEventListener("change", () => say("preset_chosen", { name: select.value }));
+    choice.append(message.preset_label, select);
+    const questions = message.starters.map((starter, number) => {
+      const ask = () => {
+        starters.remove(); // one question, not two by a double click
+        say("starter", { preset: message.chosen, number });
+      };
+      const element = button("starter", starter.label, ask);
+      if (starter.json) element.append(mark("JSON"));
+      return element;
+    });
+    const row = document.createElement("div");
+    row.className = "starters-questions";
+    row.append(...questions);
+    const hadFocus = starters.contains(document.activeElement) && document.activeElement.tagName === "SELECT";
+    starters.replaceChildren(row, choice);
+    if (hadFocus) select.focus();
+    place();
+  }
+
+  function place() {
     const composer = document.getElementById("message-composer");
     if (line.firstChild && composer && composer.previousSibling !== line) composer.before(line);
+    const welcome = document.getElementById("welcome-screen");
+    if (starters.firstChild && welcome && starters.parentNode !== welcome) welcome.append(starters);
+    noteBlank();
+  }
+
+  function section(className) {
+    const element = document.createElement("section");
+    element.className = className;
+    return element;
+  }
+
+  function mark(text) {
+    const element = document.createElement("span");
+    element.className = "starter-mark";
+    element.textContent = text;
+    return element;
   }
 
   function button(className, text, act) {
@@ -101,39 +181,53 @@ function talkOfSchemas() {
     input.focus();
   }
 
-  /** A chat begins: nothing is chosen in it yet, and the server does not know the user's own schemas. */
+  /** A chat begins, and the server knows nothing of this user. The choices come last: they may name what is own. */
   function restore() {
     showLine({ id: null });
-    const schemas = kept();
-    const atOnce = JSON.stringify(schemas).length <= MOST_AT_ONCE;
-    for (const some of atOnce ? [schemas] : schemas.map((schema) => [schema])) say("own_schemas", { schemas: some });
+    for (const schemas of inParts(ownSchemas.all())) say("own_schemas", { schemas });
+    for (const presets of inParts(ownPresets.all())) say("own_presets", { presets });
+    if (choices) say("choices", choices);
+    say("restored");
   }
 
-  function kept() {
+  function inParts(entries) {
+    if (!entries.length) return [];
+    return JSON.stringify(entries).length <= MOST_AT_ONCE ? [entries] : entries.map((entry) => [entry]);
+  }
+}
+
+/** Named texts that this browser keeps. */
+function shelf(key) {
+  const MOST = 20;
+  const LONGEST = 64 * 1024;
+
+  function all() {
     try {
-      return wellFormed(JSON.parse(localStorage.getItem(STORE)));
+      return wellFormed(JSON.parse(localStorage.getItem(key)));
     } catch {
       return []; // not ours
     }
   }
 
   /** Beside those of other tabs, which this chat does not know; `gone` are the names it has deleted or changed. */
-  function keep(schemas, gone) {
-    const names = new Set([...schemas.map(({ name }) => name), ...gone]);
-    const others = kept().filter(({ name }) => !names.has(name));
+  function keep(entries, gone) {
+    const names = new Set([...entries.map(({ name }) => name), ...gone]);
+    const others = all().filter(({ name }) => !names.has(name));
     try {
-      localStorage.setItem(STORE, JSON.stringify(wellFormed([...others, ...schemas])));
+      localStorage.setItem(key, JSON.stringify(wellFormed([...others, ...entries])));
     } catch {
       // Storage is full or shut: they last as long as the chat.
     }
   }
 
-  function wellFormed(schemas) {
-    if (!Array.isArray(schemas)) return [];
-    return schemas
-      .filter((schema) => typeof schema?.name === "string" && typeof schema.text === "string")
+  function wellFormed(entries) {
+    if (!Array.isArray(entries)) return [];
+    return entries
+      .filter((entry) => typeof entry?.name === "string" && typeof entry.text === "string")
       .filter(({ text }) => text.length <= LONGEST)
       .slice(-MOST)
       .map(({ name, text }) => ({ name, text }));
   }
+
+  return { all, keep };
 }

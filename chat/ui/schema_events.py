@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal
 
 import chainlit as cl
@@ -17,7 +17,9 @@ from chat.schema.ready import ready_schemas
 from chat.texts import Language, group, text
 from chat.ui import composer
 from chat.ui.boundary import Payload, Reply, reply_to
+from chat.ui.kept import keep_choices
 from chat.ui.session import ChatSession
+from chat.ui.window_messages import Nothing, heard
 
 ELEMENT = "SchemaPanel"
 
@@ -49,38 +51,29 @@ class Named(Payload):
     text: str
 
 
+class Kept(Payload):
+    """What the browser kept; each entry is checked by itself."""
+
+    schemas: list[object]
+
+
+class Picked(Payload):
+    """A name in the picker beside the toggle."""
+
+    name: str
+
+
 def install() -> None:
-    """Register the panel's events; to be called once, while `app.py` loads."""
+    """Register what the panel and the page's script say; to be called once, while `app.py` loads."""
     reply_to("schema_choose", OfSchema, _choose)
     reply_to("schema_check", Text, _check)
     reply_to("schema_save", Save, _save)
     reply_to("schema_delete", OfSchema, _delete)
     reply_to("schema_from_example", Text, _from_example)
     reply_to("schema_from_pydantic", Text, _from_pydantic)
-
-
-async def on_window_message(chat: ChatSession | None, message: object) -> None:
-    """What pagoda.js says; messages of anyone else, browser extensions for one, are ignored."""
-    if chat is None or not isinstance(message, Mapping):
-        return
-    if message.get("pagoda") == "schema_chosen":
-        by_name = {name: schema_id for schema_id, name in chat.schemas.names(chat.language).items()}
-        name = message.get("name")
-        if name == text(chat.language, "json_write"):
-            await composer.show_picker(chat)  # back to what was chosen
-            await open_panel(chat, "edit", None)
-        elif isinstance(name, str) and name in by_name:
-            await composer.choose(chat, by_name[name])
-    elif message.get("pagoda") == "schema_open":
-        own = chat.schemas.own.get(chat.schemas.chosen)
-        await open_panel(chat, "edit" if own else "schema", own)
-    elif message.get("pagoda") == "own_schemas":
-        await _restore(chat, message.get("schemas"))
-
-
-async def ask_for_own_schemas() -> None:
-    """Have the page send the schemas that the user wrote in earlier chats; it keeps them, not the server."""
-    await cl.send_window_message({"pagoda": "restore"})
+    heard("schema_chosen", Picked, _picked)
+    heard("schema_open", Nothing, _view)
+    heard("own_schemas", Kept, _restore)
 
 
 async def open_panel(chat: ChatSession, view: Literal["schema", "edit"], own: OwnSchema | None) -> None:
@@ -111,6 +104,21 @@ async def open_panel(chat: ChatSession, view: Literal["schema", "edit"], own: Ow
     await cl.ElementSidebar.set_elements([panel])
 
 
+async def _picked(chat: ChatSession, said: Picked) -> None:
+    """Another schema is picked beside the toggle, which tells only its name."""
+    by_name = {name: schema_id for schema_id, name in chat.schemas.names(chat.language).items()}
+    if said.name == text(chat.language, "json_write"):
+        await composer.show_pickers(chat)  # back to what was chosen
+        await open_panel(chat, "edit", None)
+    elif said.name in by_name:
+        await composer.choose(chat, by_name[said.name])
+
+
+async def _view(chat: ChatSession, _said: Nothing) -> None:
+    own = chat.schemas.own.get(chat.schemas.chosen)
+    await open_panel(chat, "edit" if own else "schema", own)
+
+
 async def _choose(chat: ChatSession, asked: OfSchema) -> Reply:
     known = chat.schemas.names(chat.language)
     await composer.choose(chat, asked.id if asked.id in known else ANY)
@@ -135,8 +143,8 @@ async def _save(chat: ChatSession, asked: Save) -> Reply:
 async def _delete(chat: ChatSession, asked: OfSchema) -> Reply:
     deleted = chat.schemas.own.get(asked.id)
     chat.schemas.delete(asked.id)
-    await composer.show_picker(chat)
-    await composer.show_bar(chat)
+    await composer.show_schema(chat)
+    await keep_choices(chat)
     await _have_kept(chat, deleted)
     return {"ok": True, "own": _shown(chat)}
 
@@ -157,18 +165,16 @@ def _converted(chat: ChatSession, convert: Callable[[str], dict[str, Any]], past
     return {"text": json.dumps(schema, ensure_ascii=False, indent=2)}
 
 
-async def _restore(chat: ChatSession, kept: object) -> None:
+async def _restore(chat: ChatSession, kept: Kept) -> None:
     """Take back what the browser kept, checked anew; what is not well-formed is left out."""
-    if not isinstance(kept, list):
-        return
-    for entry in kept[:MOST_OWN]:
+    for entry in kept.schemas[:MOST_OWN]:
         try:
             schema = Named.model_validate(entry)
         except ValidationError:
             continue
         if all((own.name, own.text) != (schema.name, schema.text) for own in chat.schemas.own.values()):
             chat.schemas.save(None, schema.name, schema.text, chat.language)
-    await composer.show_picker(chat)
+    await composer.show_pickers(chat)
 
 
 async def _have_kept(chat: ChatSession, before: OwnSchema | None) -> None:

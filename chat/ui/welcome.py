@@ -1,4 +1,4 @@
-"""The first screen: which model answers here, and questions to start with."""
+"""The first screen: what this is, and which model answers here. Its starters are in `chat.ui.starters`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import chainlit as cl
 from chat.errors import TurnError
 from chat.model_server import ModelServer
 from chat.texts import Language, text
-from chat.ui.composer import JSON_COMMAND
 
 # The page does not appear before this; a server that takes longer counts as not answering.
 LOOK_S = 2
-STARTERS = (("books", JSON_COMMAND), ("who", None), ("vllm", None), ("model", None))
 
 
 async def notice(server: ModelServer, language: Language) -> str:
@@ -28,16 +26,9 @@ async def notice(server: ModelServer, language: Language) -> str:
 
 async def profile(server: ModelServer, language: Language) -> cl.ChatProfile:
     """The only chat profile: Chainlit shows its description above the composer, and no picker."""
+    welcome = text(language, "welcome")
     return cl.ChatProfile(
         name="Pagoda",
-        markdown_description=await notice(server, language),
+        markdown_description=f"{welcome}\n\n{await notice(server, language)}",
         icon="/public/logo.svg",
-        starters=[
-            cl.Starter(
-                label=text(language, f"starter_{key}"),
-                message=text(language, f"starter_{key}_message"),
-                command=command,
-            )
-            for key, command in STARTERS
-        ],
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from chat.errors import DataFileError, FormError
-from chat.presets import load_presets, presets
-from chat.sampling import CUSTOM, Sampling, default_sampling, follow_preset, sampling_from_form
+from chat.errors import FormError
+from chat.presets import CUSTOM, PresetChoice, presets
+from chat.sampling import Sampling, default_sampling, follow_preset, sampling_from_form
 from chat.settings import Settings
+from chat.texts import Language
 
 BEFORE = default_sampling(Settings(), "en-US")
 
@@ -46,29 +45,25 @@ def test_a_bad_value_is_named(field: str, value: object) -> None:
     assert caught.value.values["field"] == field
 
 
+def prompts(language: Language) -> dict[str, str]:
+    return PresetChoice().prompts(language)
+
+
 def test_choosing_a_preset_brings_its_prompt() -> None:
     edited = BEFORE.model_copy(update={"preset": "concise"})
-    assert follow_preset(edited, BEFORE, "zh-CN").system_prompt == presets()["concise"].prompt["zh-CN"]
+    assert follow_preset(edited, BEFORE, prompts("zh-CN")).system_prompt == presets()["concise"].prompt["zh-CN"]
 
 
 def test_writing_a_prompt_makes_it_ones_own() -> None:
     edited = BEFORE.model_copy(update={"system_prompt": "Speak like a pirate."})
-    assert follow_preset(edited, BEFORE, "en-US") == edited.model_copy(update={"preset": CUSTOM})
+    assert follow_preset(edited, BEFORE, prompts("en-US")) == edited.model_copy(update={"preset": CUSTOM})
 
 
 def test_an_own_prompt_stays_with_its_name() -> None:
     own = Sampling(preset=CUSTOM, system_prompt="x", temperature=0, top_p=1, max_tokens=1)
-    assert follow_preset(own, own, "en-US") == own
+    assert follow_preset(own, own, prompts("en-US")) == own
 
 
-@pytest.mark.parametrize("content", ["order: 1\nname: {en-US: A, zh-CN: B}\nprompt: {en-US: A}\nextra: 1", "[", "x"])
-def test_a_bad_preset_file_is_named(tmp_path: Path, content: str) -> None:
-    (tmp_path / "broken.yaml").write_text(content)
-    with pytest.raises(DataFileError, match=r"broken\.yaml"):
-        load_presets(tmp_path)
-
-
-def test_presets_exist_in_both_languages() -> None:
-    assert len(presets()) >= 5
-    for preset in presets().values():
-        assert preset.name.keys() == preset.prompt.keys() == {"en-US", "zh-CN"}
+def test_a_preset_that_does_not_exist_is_none() -> None:
+    forged = BEFORE.model_copy(update={"preset": "own:gone"})
+    assert follow_preset(forged, BEFORE, prompts("en-US")) == forged.model_copy(update={"preset": CUSTOM})
