@@ -3,3 +3,5 @@
 Nothing here imports `backend`, and only `chat.ui` imports chainlit
 (`tests/unit/test_imports.py` holds both).
 """
+
+VERSION = "0.1.0-dev"

@@ -1,0 +1,350 @@
+"""The line under the message box, over the page's own protocol: context meter, export, import."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from typing import Any
+
+import pytest
+
+from chat.export.file import read
+from chat.texts import LANGUAGES, Language, text
+from tests.chat_client import ChatClient, Event
+from tests.fake_vllm import FakeVllm, Script
+
+NOW = "2026-03-04T05:06:07+08:00"
+BOOKS = {"books": [{"title": "Emma", "author": "Jane Austen"}]}
+NUMBERS = itertools.count(1)
+OWN = {"type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]}
+
+
+async def tell(chat: ChatClient, what: str, /, **more: Any) -> None:
+    await chat.emit("window_message", {"pagoda": what, **more})
+
+
+def told(chat: ChatClient, name: str) -> list[Event]:
+    return [message for message in chat.of("window_message") if message.get("pagoda") == name]
+
+
+async def answer_to(chat: ChatClient, answer: str, what: str, /, **more: Any) -> Event:
+    """Say something, and wait for the next message of the kind that answers it."""
+    before = len(told(chat, answer))
+    await tell(chat, what, **more)
+    await chat.until(lambda: len(told(chat, answer)) > before)
+    return told(chat, answer)[-1]
+
+
+async def metered(chat: ChatClient, draft: str, *, json_mode: bool = False) -> Event:
+    """Type a draft, and wait for the count of it."""
+    number = next(NUMBERS)
+    await tell(chat, "meter_draft", text=draft, json_mode=json_mode, number=number)
+    await chat.until(lambda: any(message["number"] == number for message in told(chat, "meter")))
+    return told(chat, "meter")[-1]
+
+
+async def exported(chat: ChatClient, wanted: str = "json") -> Event:
+    return await answer_to(chat, "conversation_file", "conversation_export", format=wanted, now=NOW)
+
+
+async def imported(chat: ChatClient, written: str) -> None:
+    """Import into an empty conversation, and wait until it is there."""
+    toasts = chat.count("toast")
+    await tell(chat, "conversation_import", name="a.json", text=written)
+    await chat.until(lambda: chat.count("toast") > toasts)
+
+
+@pytest.fixture
+def script(fake: FakeVllm) -> Script:
+    """The fake's next answers, as they are unless a test says otherwise."""
+    fake.script = Script()
+    return fake.script
+
+
+async def test_the_meter_counts_what_the_next_question_would_send(
+    fake: FakeVllm, fake_app_url: str, script: Script
+) -> None:
+    async with ChatClient(fake_app_url) as chat:
+        await chat.set(system_prompt="Be brief.", preset="custom")
+        await chat.ask("Hello")
+        draft = "What is it?"
+        shown = await metered(chat, draft)
+        assert shown["state"] == "ok"
+        await chat.ask(draft)
+        assert shown["tokens"] == sum(len(message["content"]) for message in fake.requests[-1]["messages"])
+        assert (shown["context"], shown["limit"]) == (2048, 2048 - 500)
+        # In JSON mode the line for the model counts, too.
+        with_json = await metered(chat, draft, json_mode=True)
+        await chat.ask(draft, json_mode=True)
+        assert with_json["tokens"] == sum(len(message["content"]) for message in fake.requests[-1]["messages"])
+
+
+@pytest.mark.parametrize(("language", "question"), [("en-US", "What is vLLM?"), ("zh-CN", "vLLM 是什么？")])
+async def test_the_real_server_counts_and_an_imported_turn_is_remembered(
+    app_url: str, language: Language, question: str
+) -> None:
+    name = {"en-US": ("My name is Matilda.", "What is my name?"), "zh-CN": ("我叫欧阳雪晴。", "我叫什么名字？")}
+    async with ChatClient(app_url, language) as chat:
+        counts = []
+        for asked in (name[language][0], question):
+            counts.append((await metered(chat, asked))["tokens"])
+            await chat.ask(asked)
+        out = await exported(chat)
+    # To the token what vLLM says that it has read.
+    assert [turn.answers[0].facts.prompt_tokens for turn in read(out["text"]).turns] == counts
+    async with ChatClient(app_url, language) as chat:
+        await imported(chat, out["text"])
+        reply = await chat.ask(name[language][1])
+    assert ("Matilda" if language == "en-US" else "欧阳雪晴") in reply.text
+
+
+async def test_what_would_be_left_out_is_named(fake: FakeVllm, fake_app_url: str, script: Script) -> None:
+    async with ChatClient(fake_app_url, "zh-CN") as chat:
+        await chat.set(system_prompt="", preset="custom")
+        for number in range(3):
+            await chat.ask(f"Question {number} " + "x" * 400)
+        shown = await metered(chat, "y" * 700)
+        assert shown["state"] == "leaves_out"
+        assert [name[:11] for name in shown["names"]] == ["Question 0 "]
+        assert shown["names"][0].endswith("…")
+        assert shown["note"] == text("zh-CN", "meter_leaves_out_one")
+        # And it is exactly what the answer says afterwards.
+        reply = await chat.ask("y" * 700)
+        assert text("zh-CN", "status_left_out", count=1) in " ".join(reply.status)
+        assert len(fake.requests[-1]["messages"]) == 2 * 2 + 1
+
+
+async def test_a_draft_that_does_not_fit_is_called_so(fake: FakeVllm, fake_app_url: str, script: Script) -> None:
+    async with ChatClient(fake_app_url) as chat:
+        await chat.set(system_prompt="", preset="custom")
+        shown = await metered(chat, "y" * 3000)
+        assert (shown["state"], shown["tokens"]) == ("too_long", 3000)
+        assert shown["note"] == text("en-US", "meter_too_long", tokens="3,000", limit="1,548")
+
+
+async def test_nothing_is_counted_while_an_answer_is_under_way_and_then_it_is(
+    fake: FakeVllm, fake_app_url: str, script: Script
+) -> None:
+    script.held, script.hold_at = threading.Event(), 1
+    async with ChatClient(fake_app_url) as chat:
+        await metered(chat, "")
+        await chat.send("Hello")
+        await chat.until(lambda: chat.count("stream_start") > 0)
+        meters = len(told(chat, "meter"))
+        await tell(chat, "meter_draft", text="typed meanwhile", json_mode=False, number=0)
+        # A count begun later than this one would be, in another session, is made.
+        async with ChatClient(fake_app_url) as other:
+            await metered(other, "typed later")
+        assert len(told(chat, "meter")) == meters
+        script.held.set()
+        await chat.until(lambda: len(told(chat, "meter")) > meters)
+        ended = told(chat, "meter")[-1]["tokens"]
+        assert (await metered(chat, "typed meanwhil"))["tokens"] == ended - 1
+
+
+async def test_the_meter_follows_settings_and_versions(fake: FakeVllm, fake_app_url: str, script: Script) -> None:
+    async with ChatClient(fake_app_url) as chat:
+        await chat.set(system_prompt="", preset="custom")
+        reply = await chat.ask("Hello")
+        fake.script = Script(["Hi"])
+        await chat.act("answer_regenerate", reply.answer_id)
+        short = (await metered(chat, "1"))["tokens"]
+        meters = len(told(chat, "meter"))
+        await chat.call("answer_version", {"id": reply.answer_id, "number": 1})
+        await chat.until(lambda: len(told(chat, "meter")) > meters)
+        assert told(chat, "meter")[-1]["tokens"] == short + len("Hello there.") - len("Hi")
+        meters = len(told(chat, "meter"))
+        await chat.set(system_prompt="12345")
+        await chat.until(lambda: len(told(chat, "meter")) > meters)
+        assert told(chat, "meter")[-1]["tokens"] == short + len("Hello there.") - len("Hi") + 5
+
+
+async def test_a_server_that_is_away_leaves_the_meter_unknown(fake: FakeVllm, fake_app_url: str) -> None:
+    async with ChatClient(fake_app_url) as chat:
+        await metered(chat, "a")
+        fake.model, kept = "", fake.model
+        fake.max_model_len, length = None, fake.max_model_len  # type: ignore[assignment]  # not a vLLM any more
+        try:
+            assert (await metered(chat, "ab"))["state"] == "unknown"
+        finally:
+            fake.model, fake.max_model_len = kept, length
+        assert (await metered(chat, "abc"))["state"] == "ok"
+
+
+async def test_a_conversation_goes_out_and_comes_in_again(fake: FakeVllm, fake_app_url: str, script: Script) -> None:
+    async with ChatClient(fake_app_url) as chat:
+        await chat.set(system_prompt="Be brief.", preset="custom", temperature=0.3, seed=7)
+        script.reasoning = ["It is ", "a greeting."]
+        first = await chat.ask("Hello, I am Ada")
+        fake.script = Script(["Hi", " Ada."])
+        await chat.act("answer_regenerate", first.answer_id)
+        fake.script = Script([json.dumps(BOOKS)])
+        await chat.ask("List books", schema="books")
+        fake.script = Script(["Cut"], finish_reason="length")
+        await chat.ask("More")
+        out = await exported(chat)
+    assert (out["name"], out["mime"]) == ("pagoda-2026-03-04-0506.json", "application/json")
+    file = read(out["text"])
+    assert (file.model, file.settings.temperature, file.settings.seed) == ("fake-model", 0.3, 7)
+    assert [[answer.text for answer in turn.answers] for turn in file.turns] == [
+        ["Hello there.", "Hi Ada."],
+        [json.dumps(BOOKS)],
+        ["Cut"],
+    ]
+    assert [turn.shown for turn in file.turns] == [2, 1, 1]
+    assert file.turns[0].answers[0].reasoning == "It is a greeting."
+    assert file.turns[1].answers[0].verdict == "valid"
+    assert file.turns[0].answers[1].facts.completion_tokens == 2
+
+    async with ChatClient(fake_app_url) as chat:
+        await imported(chat, out["text"])
+        assert chat.count("resume_thread") == 1
+        questions = [m["output"] for m in chat.of("new_message") if m["type"] == "user_message"]
+        assert questions == ["Hello, I am Ada", "List books", "More"]
+        shown = chat.reply()
+        assert (shown.verdict, shown.canvas and shown.canvas["schema_name"]) == ("valid", "Books")
+        assert text("en-US", "status_cut", max_tokens=500) in shown.status
+        lines = [e["props"] for e in chat.of("element") if e["name"] == "AnswerStatus"]
+        assert [line["version"] for line in lines] == [
+            {"number": 2, "of": 2},
+            {"number": 1, "of": 1},
+            {"number": 1, "of": 1},
+        ]
+        # What was imported is what the next question is asked with, settings included.
+        fake.script = Script()
+        await chat.ask("Who am I?")
+        asked = fake.requests[-1]
+        assert [m["content"] for m in asked["messages"]] == [
+            "Be brief.",
+            "Hello, I am Ada",
+            "Hi Ada.",
+            "List books",
+            json.dumps(BOOKS),
+            "More",
+            "Cut",
+            "Who am I?",
+        ]
+        assert (asked["temperature"], asked["seed"]) == (0.3, 7)
+        # The other version is there with its reasoning, and exporting again gives the same turns.
+        await chat.call("answer_version", {"id": lines[0]["id"], "number": 1})
+        again = chat.reply()
+        assert again.thought is not None
+        assert again.thought["text"] == "It is a greeting."
+        second = json.loads((await exported(chat))["text"])
+    first_turns = json.loads(out["text"])["turns"]
+    first_turns[0]["shown"] = 1
+    assert second["turns"][:3] == first_turns
+
+
+async def test_an_imported_answer_can_be_continued_and_edited(fake: FakeVllm, fake_app_url: str) -> None:
+    fake.script = Script(["Once upon"], finish_reason="length")
+    async with ChatClient(fake_app_url) as chat:
+        await chat.ask("Tell")
+        out = await exported(chat)
+    async with ChatClient(fake_app_url) as chat:
+        await imported(chat, out["text"])
+        line = next(e["props"] for e in chat.of("element") if e["name"] == "AnswerStatus")
+        assert line["actions"] == {"regenerate": True, "continue": True}
+        fake.script = Script([" a time."])
+        assert (await chat.act("answer_continue", line["id"])).text == "Once upon a time."
+        assert fake.requests[-1]["messages"][-1]["content"] == "Once upon"
+        question = next(m["id"] for m in chat.of("new_message") if m["type"] == "user_message")
+        fake.script = Script()
+        assert (await chat.ask("Tell me", message_id=question)).text == "Hello there."
+        assert fake.requests[-1]["messages"][-1]["content"] == "Tell me"
+
+
+async def test_a_schema_that_is_not_known_here_comes_along(fake: FakeVllm, fake_app_url: str) -> None:
+    fake.script = Script(['{"word": "a"}'])
+    async with ChatClient(fake_app_url) as chat:
+        saved = await chat.call("schema_save", {"id": None, "name": "Word", "text": json.dumps(OWN)})
+        await chat.ask("A word", schema=saved["id"])
+        out = await exported(chat)
+    async with ChatClient(fake_app_url) as chat:
+        await imported(chat, out["text"])
+        assert chat.reply().verdict == "valid"
+        question = next(m for m in chat.of("new_message") if m["type"] == "user_message")
+        await chat.ask("Another", message_id=question["id"], schema=question["modes"]["schema"])
+        assert fake.requests[-1]["response_format"]["json_schema"]["schema"] == OWN
+
+
+async def test_a_question_without_an_answer_can_be_answered_after_the_import(fake: FakeVllm, fake_app_url: str) -> None:
+    fake.script = Script(status=500)
+    async with ChatClient(fake_app_url) as chat:
+        await chat.ask("Hello")
+        out = await exported(chat)
+    assert read(out["text"]).turns[0].answers == []
+    async with ChatClient(fake_app_url, "zh-CN") as chat:
+        await imported(chat, out["text"])
+        assert chat.reply().errors == [text("zh-CN", "error_not_answered")]
+        line = next(e["props"] for e in chat.of("element") if e["name"] == "AnswerStatus")
+        fake.script = Script()
+        assert (await chat.act("answer_regenerate", line["id"])).text == "Hello there."
+
+
+async def test_a_conversation_is_replaced_only_when_the_user_says_so(fake: FakeVllm, fake_app_url: str) -> None:
+    fake.script = Script()
+    async with ChatClient(fake_app_url) as chat:
+        await chat.ask("The old one")
+        out = await exported(chat)
+    async with ChatClient(fake_app_url) as chat:
+        await chat.ask("The new one")
+        asked = await answer_to(chat, "conversation_question", "conversation_import", name="old.json", text=out["text"])
+        assert "“old.json”" in asked["text"]
+        assert "2026-03-04 05:06" in asked["text"]
+        await chat.ask("Still there?")
+        assert [m["content"] for m in fake.requests[-1]["messages"][1::2]] == ["The new one", "Still there?"]
+        toasts = chat.count("toast")
+        await tell(chat, "conversation_replace")
+        await chat.until(lambda: chat.count("toast") > toasts)
+        await chat.ask("And now?")
+        assert [m["content"] for m in fake.requests[-1]["messages"][1::2]] == ["The old one", "And now?"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_bad_file_changes_nothing_and_is_explained(
+    fake: FakeVllm, fake_app_url: str, language: Language
+) -> None:
+    fake.script = Script()
+    async with ChatClient(fake_app_url, language) as chat:
+        await chat.ask("Hello")
+        file = json.loads((await exported(chat))["text"])
+        file["turns"][0]["answers"][0]["ending"] = "never"
+        said = await answer_to(chat, "conversation_said", "conversation_import", name="a.json", text=json.dumps(file))
+        assert "turns[0].answers[0].ending" in said["text"]
+        reason = text(language, "import_reason_choice", expected="")
+        assert reason[:2] in said["text"]
+        # A schema that must not go to the server is explained by the schema check.
+        file["turns"][0]["answers"][0]["ending"] = "complete"
+        file["turns"][0]["json"] = {"id": "x", "name": "x", "schema": {"type": "array"}}
+        said = await answer_to(chat, "conversation_said", "conversation_import", name="a.json", text=json.dumps(file))
+        assert "turns[0].json.schema" in said["text"]
+        await chat.ask("Still there?")
+        assert len(fake.requests[-1]["messages"]) == 4
+
+
+async def test_markdown_can_be_read_on_its_own(fake: FakeVllm, fake_app_url: str) -> None:
+    fake.script = Script()
+    async with ChatClient(fake_app_url) as chat:
+        said = await answer_to(chat, "conversation_said", "conversation_export", format="markdown", now=NOW)
+        assert said["text"] == text("en-US", "export_nothing")
+        await chat.ask("Hello")
+        out = await exported(chat, "markdown")
+    assert out["name"] == "pagoda-2026-03-04-0506.md"
+    assert out["text"].startswith("# Hello\n")
+    for part in ("fake-model", "2026-03-04 05:06 +0800", "> Hello", "\nHello there.\n", "→ 3 tokens"):
+        assert part in out["text"], part
+
+
+async def test_what_is_not_well_formed_is_left_aside(fake: FakeVllm, fake_app_url: str) -> None:
+    fake.script = Script()
+    async with ChatClient(fake_app_url) as chat:
+        for forged in ({"text": 5}, {"number": -1}, {"json_mode": 1}, {"more": 2}):
+            await tell(chat, "meter_draft", **{"text": "x", "json_mode": False, "number": 1, **forged})
+        await tell(chat, "conversation_export", format="pdf", now=NOW)
+        await tell(chat, "conversation_export", format="json", now="yesterday")
+        await tell(chat, "conversation_replace")
+        assert (await metered(chat, "\ud83d"))["state"] == "ok"
+        assert (await chat.ask("Hello")).text == "Hello there."
+        assert told(chat, "conversation_file") == []
