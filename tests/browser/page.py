@@ -26,13 +26,17 @@ Theme = Literal["light", "dark"]
 PATIENCE_MS = 60_000
 
 
+def installed_chromium() -> str | None:
+    """An installed Chromium or Chrome; without one, Playwright's own is used."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """An installed Chromium or Chrome, else Playwright's own."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    installed = next(filter(None, map(shutil.which, names)), None)
+    """One browser, for as long as needed."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=installed, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=installed_chromium(), args=ARGUMENTS)
         yield browser
         await browser.close()
 
@@ -100,7 +104,13 @@ class ChatPage:
 
     @property
     def status(self) -> Locator:
-        return self.page.get_by_test_id("answer-status")
+        """The lines under the answers that have ended."""
+        return self.page.locator('[data-testid="answer-status"][data-state="ended"]')
+
+    @property
+    def waiting(self) -> Locator:
+        """What an answer under way is said to wait for."""
+        return self.page.locator(".as-wait")
 
     async def send(self, question: str) -> None:
         await self.page.locator("#chat-input").click()

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.async_api import Browser, expect
 
+from chat.presets import presets
 from chat.texts import Language, text
 from tests.browser.page import ChatPage, Theme
 from tests.fake_vllm import FakeVllm, Script
@@ -21,11 +22,11 @@ async def test_a_conversation_in_the_browsers_language(
     async with ChatPage(browser, app_url, language, theme) as chat:
         notice = text(language, "notice_demo", model="pagoda-demo").replace("**", "")
         await expect(chat.page.get_by_text(notice)).to_be_visible()
-        placeholder = {"en-US": "Type your message here...", "zh-CN": "在此输入您的消息..."}[language]
+        placeholder = text(language, "chainlit_chat.input.placeholder")
         await expect(chat.page.get_by_text(placeholder).or_(chat.page.get_by_placeholder(placeholder))).to_be_visible()
         assert theme in (await chat.page.locator("html").get_attribute("class") or "")
         # A starter asks its question with JSON on, whatever the toggle says.
-        await chat.page.get_by_role("button", name=text(language, "starter_books")).click()
+        await chat.page.get_by_role("button", name=presets()["assistant"].starters[language][0].label).click()
         canvas = await chat.verdict("valid")
         await expect(canvas.get_by_text(text(language, "json_enforced"))).to_be_visible()
         answer = await chat.ask({"en-US": "Who are you?", "zh-CN": "你是谁？"}[language])
@@ -113,8 +114,8 @@ async def test_a_failure_is_explained_in_the_users_language(
         await chat.send("?")
         await expect(chat.page.get_by_text(text(language, "error_backend_failing"))).to_be_visible()
         assert "secret-detail" not in await chat.page.content()
+        await expect(chat.status).to_have_count(1)
         fake.script = Script(["ok"])
-        await chat.ended()
         assert await chat.ask("!") == "ok"
 
 
