@@ -13,10 +13,28 @@ import chainlit as cl
 
 from chat.errors import PagodaError
 from chat.model_server import ModelServer
+from chat.price import Price
 from chat.sampling import default_sampling
 from chat.settings import load_settings
 from chat.texts import language_for
-from chat.ui import canvas_events, composer, overrides, panel, schema_events, session, welcome
+from chat.ui import (
+    answer_events,
+    canvas_events,
+    composer,
+    conversation_bar,
+    kept,
+    overrides,
+    page_assets,
+    page_template,
+    page_words,
+    panel,
+    schema_events,
+    session,
+    starters,
+    unblocked,
+    welcome,
+    window_messages,
+)
 from chat.ui.answers import answer_question
 from chat.ui.boundary import sheltered
 from chat.ui.session import ChatSession
@@ -30,9 +48,18 @@ try:
 except PagodaError as error:
     sys.exit(f"Pagoda cannot start: {error}")
 server = ModelServer(settings)
+unblocked.install()
 overrides.install()
+page_template.install()
+page_words.install()
+page_assets.install()
+answer_events.install(server)
 canvas_events.install(server)
 schema_events.install()
+panel.install(server)
+conversation_bar.install(server)
+starters.install()
+kept.install()
 
 
 @cl.set_chat_profiles
@@ -45,24 +72,28 @@ async def chat_profiles(_user: cl.User | None, language: str | None) -> list[cl.
 async def on_chat_start() -> None:
     language = session.browser_language()
     sampling = default_sampling(settings, language)
-    chat = ChatSession(language, sampling, form=sampling)
+    chat = ChatSession(language, sampling, form=sampling, price=Price.configured(settings))
     session.keep(chat)
     await composer.show_toggle(chat, on=False)
-    await composer.show_picker(chat)
-    await schema_events.ask_for_own_schemas()
-    await panel.show(server, language, sampling)
+    await composer.show_pickers(chat)
+    await starters.show(chat)
+    await kept.ask()
+    await panel.show(server, chat)
+    await conversation_bar.begin(server, chat)
 
 
 @cl.on_message
 @sheltered
 async def on_message(message: cl.Message) -> None:
+    await kept.settled(session.current())
+    composer.take_model(session.current(), message)
     await answer_question(server, session.current(), message)
 
 
 @cl.on_window_message
 @sheltered
 async def on_window_message(message: object) -> None:
-    await schema_events.on_window_message(session.current_or_none(), message)
+    await window_messages.dispatch(session.current_or_none(), message)
 
 
 @overrides.on_settings_edit
@@ -80,5 +111,4 @@ async def on_settings_update(form: dict[str, object]) -> None:
 @cl.on_chat_end
 async def on_chat_end() -> None:
     # Fires on every dropped connection, after most of which the browser comes back.
-    if session.is_left_for_good():
-        session.current().stop()
+    session.stop_when_left()

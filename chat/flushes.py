@@ -9,12 +9,11 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from chat.completion import Delta
+from chat.pace import PACE, Pace
 
-FLUSH_INTERVAL_S = 0.04
 
-
-async def in_flushes(deltas: AsyncIterator[Delta], interval_s: float = FLUSH_INTERVAL_S) -> AsyncGenerator[Delta, None]:
-    """Gather deltas: the first at once, then all that has come, at most every `interval_s` seconds.
+async def in_flushes(deltas: AsyncIterator[Delta], pace: Pace = PACE) -> AsyncGenerator[Delta, None]:
+    """Gather deltas: the first at once, then all that has come, no more often than `pace` allows.
 
     Reasoning and answer are never in one flush.
     """
@@ -30,21 +29,23 @@ async def in_flushes(deltas: AsyncIterator[Delta], interval_s: float = FLUSH_INT
             arrived.set()
 
     reader = asyncio.create_task(read())
-    try:
-        while not reader.done() or pending:
-            await arrived.wait()
-            arrived.clear()
-            if pending:
-                gathered = _joined(pending)
-                pending.clear()
-                for flush in gathered:
-                    yield flush
-                if not reader.done():
-                    await asyncio.sleep(interval_s)
-        await reader
-    finally:
-        reader.cancel()
-        await asyncio.gather(reader, return_exceptions=True)
+    with pace.stream():
+        try:
+            while not reader.done() or pending:
+                await arrived.wait()
+                arrived.clear()
+                if pending:
+                    gathered = _joined(pending)
+                    pending.clear()
+                    for flush in gathered:
+                        yield flush
+                    if not reader.done():
+                        # The end of the stream is not to wait.
+                        await asyncio.wait([reader], timeout=pace.interval_s)
+            await reader
+        finally:
+            reader.cancel()
+            await asyncio.gather(reader, return_exceptions=True)
 
 
 def _joined(deltas: list[Delta]) -> list[Delta]:

@@ -10,6 +10,14 @@ import pytest
 
 from chat.completion import Delta
 from chat.flushes import in_flushes
+from chat.pace import Pace
+
+
+class AtOnce(Pace):
+    interval_s = 0.0
+
+
+AT_ONCE = AtOnce()
 
 
 async def test_the_first_delta_comes_at_once_and_the_rest_together() -> None:
@@ -21,7 +29,7 @@ async def test_the_first_delta_comes_at_once_and_the_rest_together() -> None:
         for letter in "abc":
             yield Delta(letter)
 
-    async with aclosing(in_flushes(deltas(), interval_s=0.01)) as flushes:
+    async with aclosing(in_flushes(deltas())) as flushes:
         assert await anext(flushes) == Delta("first")
         gate.set()
         assert [flush async for flush in flushes] == [Delta("abc")]
@@ -37,7 +45,7 @@ async def test_reasoning_and_answer_are_never_in_one_flush() -> None:
         yield Delta("An")
         yield Delta("swer")
 
-    async with aclosing(in_flushes(deltas(), interval_s=0.01)) as flushes:
+    async with aclosing(in_flushes(deltas())) as flushes:
         assert await anext(flushes) == Delta("first", reasoning=True)
         gate.set()
         assert [flush async for flush in flushes] == [Delta(" thought", reasoning=True), Delta("Answer")]
@@ -52,7 +60,7 @@ async def test_nothing_is_lost_when_the_source_fails() -> None:
     received = []
 
     async def consume() -> None:
-        async for flush in in_flushes(deltas(), interval_s=0):
+        async for flush in in_flushes(deltas(), AT_ONCE):
             received.append(flush)
 
     with pytest.raises(ConnectionError):
@@ -79,7 +87,7 @@ async def test_cancelling_closes_the_source() -> None:
             closed.set()
 
     async def consume() -> None:
-        async with aclosing(in_flushes(deltas(), interval_s=0)) as flushes:
+        async with aclosing(in_flushes(deltas(), AT_ONCE)) as flushes:
             async for _ in flushes:
                 started.set()
 
