@@ -17,7 +17,7 @@ BACKEND = .venv-backend/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-model test-server test-launch test-containers app backend install lint types format lock \
-	evaluate-demo-model evaluate-json screenshots clean
+	evaluate-demo-model evaluate-json measure-page screenshots clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' Makefile
@@ -77,9 +77,17 @@ evaluate-json:  ## measure JSON output: 200 prompts under each ready schema, and
 	@$(PYTHON) -m scripts.install app-dev backend
 	@$(APP) -m tests.json_showcase
 
+measure-page:  ## measure the page: what it adds to the first token, 200 streams at once, loading, a long answer
+	@$(PYTHON) -m scripts.install app-dev backend
+	@$(APP) -m tests.load.first_token
+	@$(APP) -m tests.load.streams --users 200
+	@$(APP) -m tests.browser.load_time
+	@$(APP) -m tests.browser.markdown_bench
+
 screenshots:  ## pictures of the page for the README
 	@$(PYTHON) -m scripts.install app-dev backend
 	@$(APP) -m tests.browser.screenshots
+	@$(APP) -m tests.browser.screenshots_chat
 
 clean:  ## delete environments, logs and caches
 	rm -rf .venv .venv-backend logs .files .pytest_cache .mypy_cache .ruff_cache

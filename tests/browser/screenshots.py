@@ -12,6 +12,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, expect
 
+from chat.presets import Starter, presets
 from chat.schema.ready import ready_schemas
 from chat.texts import Language, text
 from tests.browser.page import ChatPage, Theme, chromium
@@ -38,16 +39,21 @@ FAULTY = """{
 QUESTIONS: dict[Language, str] = {"en-US": "What is PagedAttention?", "zh-CN": "什么是 PagedAttention？"}
 
 
+def starter(language: Language) -> Starter:
+    """The first question of the first screen: books, as JSON."""
+    return presets()["assistant"].starters[language][0]
+
+
 async def take(browser: Browser, url: str, language: Language, theme: Theme) -> None:
     """The first screen, a conversation, and the settings, in one look."""
     look = f"{language.split('-')[0]}-{theme}"
     async with ChatPage(browser, url, language, theme) as chat:
-        await chat.page.get_by_role("button", name=text(language, "starter_books")).wait_for()
+        await chat.page.get_by_role("button", name=starter(language).label).wait_for()
         # The first screen fades in.
         await expect(chat.page.locator("#welcome-screen")).to_have_css("opacity", "1")
         await chat.page.screenshot(path=FOLDER / f"home-{look}.png")
         await chat.json_toggle.click()
-        await chat.ask(text(language, "starter_books_message"))
+        await chat.ask(starter(language).message)
         await chat.json_toggle.click()
         await chat.ask(QUESTIONS[language])
         await expect(chat.status).to_have_count(2)
@@ -55,7 +61,7 @@ async def take(browser: Browser, url: str, language: Language, theme: Theme) -> 
         await chat.page.set_viewport_size({"width": 1200, "height": 1050})
         await chat.answers.first.scroll_into_view_if_needed()
         await chat.page.mouse.wheel(0, -5000)
-        await expect(chat.page.get_by_text(text(language, "starter_books_message"))).to_be_in_viewport()
+        await expect(chat.page.get_by_text(starter(language).message)).to_be_in_viewport()
         await chat.page.screenshot(path=FOLDER / f"conversation-{look}.png")
         await chat.page.set_viewport_size({"width": 1200, "height": 800})
         await chat.page.locator("#chat-settings-open-modal").click()
