@@ -52,9 +52,7 @@ TEXT_IN_JSX = re.compile(r"<[A-Za-z][^<>{}]*>\s*([A-Za-z][^<>{}]*[a-z])\s*</")
 ATTRIBUTE = re.compile(
     r"""\b(?:title|aria-?label|placeholder|alt|label)\s*[=:]\s*\{?["'`]([^"'`]*[A-Za-z]{3}[^"'`]*)""", re.I
 )
-PUT = re.compile(
-    r"""\b(?:textContent|innerText|nodeValue|ariaLabel)\s*=\s*["'`]([^"'`]*[A-Za-z]{3}[^"'`]*)"""
-)
+PUT = re.compile(r"""\b(?:textContent|innerText|nodeValue|ariaLabel)\s*=\s*["'`]([^"'`]*[A-Za-z]{3}[^"'`]*)""")
 CONFIRMED = re.compile(r"""\b(?:alert|confirm|prompt)\(\s*["'`]([^"'`]*)""")
 
 
