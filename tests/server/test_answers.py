@@ -197,10 +197,10 @@ async def test_an_edit_stops_what_is_under_way(fake: FakeVllm, fake_app_url: str
 
 async def test_reasoning_is_apart_from_answer_json_and_prompt(fake: FakeVllm, fake_app_url: str) -> None:
     async with ChatClient(fake_app_url) as chat:
-        fake.script = Script(["4", "2"], reasoning=["six ", "times 😀 ", "seven"], delay_s=0.1)
+        fake.script = Script(["Forty", "-two"], reasoning=["six ", "times 😀 ", "seven"], delay_s=0.1)
         reply = await chat.ask("6 x 7?")
-        assert reply.text == "42"
-        assert "".join(reply.flushes) == "42"
+        assert reply.text == "Forty-two"
+        assert "".join(reply.flushes) == "Forty-two"
         assert reply.thought is not None
         assert (reply.thought["text"], reply.thought["thinking"]) == ("six times 😀 seven", False)
         assert reply.thought["name"].startswith("Thought for 0.")
@@ -218,7 +218,7 @@ async def test_reasoning_is_apart_from_answer_json_and_prompt(fake: FakeVllm, fa
         assert shown.thought is not None
         assert shown.thought["text"] == "Hm {"
         await chat.ask("Next")
-        assert sent(fake) == ["6 x 7?", "42", "As JSON", '{"a": 1}', "Next"]
+        assert sent(fake) == ["6 x 7?", "Forty-two", "As JSON", '{"a": 1}', "Next"]
 
 
 async def test_stop_while_thinking_and_answers_that_are_all_reasoning(fake: FakeVllm, fake_app_url: str) -> None:
