@@ -68,6 +68,9 @@ class ModelServer:
         self._last_answer_at: float | None = None
         self.offered: list[Model] = []  # as last seen
         self._asking: asyncio.Task[list[Model]] | None = None
+        # So many questions at a time ask how long their prompt is. Where hundreds begin at once, the first of them have
+        # their first words while the others wait; otherwise all would have theirs when the last has.
+        self.beginning = asyncio.Semaphore(8)
         # No retries: a question is asked once, and the page says at once what is wrong.
         self.openai = openai.AsyncOpenAI(
             http_client=openai.DefaultAioHttpClient(limits=LIMITS),

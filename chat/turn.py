@@ -125,12 +125,13 @@ class Answer:
         return other, other._noting_the_end(other._ask(server, other.request))
 
     async def _to_question(self, server: ModelServer, conversation: Conversation) -> AsyncGenerator[Delta, None]:
-        model = await server.model(self.sampling.model)
-        fitted = await conversation.fit(
-            system_prompt_for(self.sampling, self.json_format, self.language),
-            prompt_limit(self.sampling, model),
-            lambda messages: server.count_tokens(model, messages),
-        )
+        async with server.beginning:
+            model = await server.model(self.sampling.model)
+            fitted = await conversation.fit(
+                system_prompt_for(self.sampling, self.json_format, self.language),
+                prompt_limit(self.sampling, model),
+                lambda messages: server.count_tokens(model, messages),
+            )
         self.left_out_questions = fitted.left_out_questions
         self._allow(self.sampling.max_tokens, fitted.prompt_tokens, model)
         wanted = self.json_format.response_format() if self.json_format else None
