@@ -46,10 +46,11 @@ def default_sampling(settings: Settings, language: Language) -> Sampling:
 def sampling_from_form(form: Mapping[str, object], before: Sampling) -> Sampling:
     """The form's values over those `before`; raises `FormError` naming the first bad one.
 
-    An empty field arrives as None: no system prompt, no seed. A socket client may send anything.
+    An empty field arrives as None or as empty text: no system prompt, no seed. A socket client may send anything.
     """
     values = {**before.model_dump(), **form}
     values["system_prompt"] = values["system_prompt"] or ""
+    values["seed"] = None if values["seed"] == "" else values["seed"]
     try:
         return Sampling.model_validate(values)
     except ValidationError as error:

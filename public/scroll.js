@@ -3,6 +3,7 @@
 // its end, and pulls it back with each piece that comes, so that a slow wheel or a touchpad never gets away.
 
 const NEAR = 10; // px from the end that count as the end, on the way down
+const BELOW = 24; // px between the newest line and the lower edge
 const FAR = 160; // px from the end at which the button that leads there is shown: by then it covers no line of facts
 
 let scroller, content;
@@ -45,7 +46,10 @@ const fromEnd = () => scroller.scrollHeight - scroller.clientHeight - scroller.s
 
 function follow() {
   if (!scroller?.isConnected) return;
-  if (following && !held && fromEnd() > 0) scroller.scrollTop = scroller.scrollHeight;
+  // Below a short answer Chainlit leaves room, so that its question is at the top: that room is not to be followed.
+  const bottom = [...content.querySelectorAll("[data-step-type]")].at(-1)?.getBoundingClientRect().bottom ?? 0;
+  const hidden = bottom - scroller.getBoundingClientRect().bottom;
+  if (following && !held && hidden > 0) scroller.scrollTop += hidden + BELOW;
   note();
 }
 
@@ -85,6 +89,8 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && event.target.id === "chat-input") following = true;
 });
 document.addEventListener("click", (event) => {
+  // What is unfolded grows where it is.
+  if (event.target.closest("[data-step-type] [aria-expanded]")) leave();
   if (event.target.closest("#chat-submit")) following = true;
 });
 new MutationObserver(look).observe(document.documentElement, { childList: true, subtree: true });

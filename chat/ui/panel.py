@@ -122,6 +122,8 @@ async def edited(server: ModelServer, chat: ChatSession, typed: Mapping[str, obj
     except FormError:
         return  # `confirmed` says so, if it is still wrong then.
     chat.form, before = changed, chat.form
+    if changed.system_prompt == chat.sampling.system_prompt != before.system_prompt:
+        before = chat.sampling  # what was typed before has been given up; the page tells of no Cancel
     if changed.preset != before.preset:
         chat.form = follow_preset(changed, before, chat.presets.prompts(chat.language))
         await show(server, chat)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import chainlit as cl
-from chainlit.input_widget import InputWidget, NumberInput, Select, Slider, Switch, TextInput
+from chainlit.input_widget import InputWidget, Select, Slider, Switch, TextInput
 
 from chat.presets import CUSTOM
 from chat.texts import text
@@ -73,11 +73,11 @@ def form(chat: ChatSession, context: int) -> cl.ChatSettings:
             min=1,
             max=context,
         ),
-        NumberInput(
+        TextInput(  # a NumberInput shows 0 where there is no seed, and takes 0 for none
             id="seed",
             label=label("seed"),
             description=hint("seed"),
-            initial=sampling.seed,
+            initial="" if sampling.seed is None else str(sampling.seed),
             placeholder=label("seed_placeholder"),
         ),
     ]

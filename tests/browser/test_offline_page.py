@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -42,6 +44,27 @@ async def test_a_whole_conversation_makes_no_request_to_another_origin(
         await expect(page.get_by_test_id("schema-panel")).to_be_visible()
         assert chat.foreign == []
         assert chat.failures == []
+
+
+async def test_a_picture_in_an_answer_asks_no_other_host(browser: Browser, fake: FakeVllm, fake_app_url: str) -> None:
+    asked: list[bytes] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        writer.close()
+
+    elsewhere = await asyncio.start_server(note, "127.0.0.1", 0)
+    leak = f"http://127.0.0.1:{elsewhere.sockets[0].getsockname()[1]}/leak.png?secret=hello"
+    fake.script = Script([f"Look: ![a picture]({leak})"])
+    async with elsewhere, ChatPage(browser, fake_app_url) as chat:
+        refused = asyncio.Event()
+        await chat.page.expose_function("refused", lambda _uri: refused.set())
+        await chat.page.evaluate(
+            "() => document.addEventListener('securitypolicyviolation', (event) => refused(event.blockedURI))"
+        )
+        await chat.ask("?")
+        await asyncio.wait_for(refused.wait(), 30)
+        assert asked == []
 
 
 async def test_nothing_on_the_page_points_elsewhere(browser: Browser, fake_app_url: str) -> None:
