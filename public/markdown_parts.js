@@ -2,7 +2,7 @@
 // answer streams, what changes is the last part. Chainlit draws all of it anew with each piece that comes.
 
 /** Parts are at least so long: a short answer is in one. */
-const SHORTEST = 1500;
+const SHORTEST = 800;
 
 /** A line at which Markdown can begin anew after an empty one, whatever was before it: not in a list, table or quote. */
 const BEGINS = /^(?:#{1,6}\s|```|~~~|\*\*|[^\s\d#>|<[\]*+\-=_:`~\\&!])/u;

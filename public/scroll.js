@@ -22,6 +22,7 @@ const watcher = new ResizeObserver(follow);
 
 /** The box that scrolls is another one after a new chat, and on the way back from another page. */
 function look() {
+  document.documentElement.classList.toggle("in-conversation", !document.getElementById("welcome-screen"));
   if (scroller?.isConnected && scroller.firstElementChild === content) return;
   const message = document.querySelector("[data-step-type]");
   const found = message && scrollerOf(message);

@@ -126,11 +126,11 @@ async def test_a_long_answer_in_parts_looks_as_it_does_in_one(
 
 async def test_what_is_complete_is_drawn_once(browser: Browser, fake: FakeVllm, fake_app_url: str) -> None:
     text = "".join(long_answer(2_000))
-    fake.script = Script([text[at : at + 40] for at in range(0, len(text), 40)], delay_s=0.01)
+    fake.script = Script([text[at : at + 40] for at in range(0, len(text), 40)], delay_s=0.05)
     async with ChatPage(browser, fake_app_url) as chat:
         await chat.send("All of it")
         heading = chat.answers.last.get_by_role("heading", name="Chapter 0")
-        await chat.answers.last.get_by_role("heading", name="Chapter 9").wait_for()
+        await chat.answers.last.get_by_role("heading", name="Chapter 4").wait_for()
         await heading.evaluate("heading => (heading.mark = 'the same')")
-        await chat.ended()
+        await chat.answers.last.get_by_role("heading", name="Chapter 9").wait_for()
         assert await heading.evaluate("heading => heading.mark") == "the same"
