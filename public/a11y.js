@@ -30,6 +30,11 @@ function mend() {
   for (const element of document.querySelectorAll(UNNAMED)) {
     if (!element.hasAttribute("aria-label")) nameOf(element);
   }
+  // One button to React, which is to send or to stop: the name it had stays on it.
+  for (const id of ["chat-submit", "stop-button"]) {
+    const element = document.getElementById(id);
+    if (element) nameOf(element);
+  }
   for (const image of document.querySelectorAll("#welcome-screen img:not([alt])")) image.alt = "";
   for (const image of document.querySelectorAll(".ai-message img[alt^='Avatar for']")) image.alt = names.answer;
   for (const toggle of document.querySelectorAll(".command-button:not([aria-pressed])")) follow(toggle);
@@ -65,7 +70,7 @@ function nameOf(element) {
     return;
   }
   const [, name, title] = CONTROLS.find(([selector]) => element.matches(selector)) ?? [];
-  if (!name) return;
+  if (!name || element.ariaLabel === name) return;
   element.setAttribute("aria-label", name);
   if (title) element.title = name;
 }

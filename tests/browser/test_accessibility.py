@@ -6,7 +6,7 @@ in the lock like the rest, no npm and no copy in this repository.
 
 from __future__ import annotations
 
-import contextlib
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
@@ -145,9 +145,10 @@ async def test_every_control_has_a_name_in_the_users_language(
 ) -> None:
     async with ChatPage(browser, fake_app_url, language) as chat:
         async for state in states(chat, fake, language):
-            with contextlib.suppress(TimeoutError):  # what follows says which
+            try:
                 await chat.page.wait_for_function(f"() => !({NAMELESS})().length", timeout=5000)
-            assert await chat.page.evaluate(NAMELESS) == [], state
+            except TimeoutError:
+                pytest.fail(f"{state}: {await chat.page.evaluate(NAMELESS)}")
             if language == "zh-CN":
                 names = "() => [...document.querySelectorAll('[aria-label]')].map((element) => element.ariaLabel)"
                 said = await chat.page.evaluate(names)
@@ -239,3 +240,15 @@ async def reach(page: Page, selector: str, key: str) -> None:
             return
         await page.keyboard.press(key)
     raise AssertionError(f"{key} does not lead to {selector}")
+
+
+async def test_the_button_that_sends_and_stops_is_called_what_it_does(
+    browser: Browser, fake: FakeVllm, fake_app_url: str
+) -> None:
+    fake.script = script = Script(["Yes."], held=threading.Event())
+    assert script.held is not None
+    async with ChatPage(browser, fake_app_url) as chat:
+        await chat.send("Are you there?")
+        await expect(chat.page.locator("#stop-button")).to_have_attribute("aria-label", text("en-US", "page_stop"))
+        script.held.set()
+        await expect(chat.page.locator("#chat-submit")).to_have_attribute("aria-label", text("en-US", "page_send"))

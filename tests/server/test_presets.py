@@ -165,7 +165,7 @@ async def test_a_new_chat_begins_as_the_last_one_was_left(fake: FakeVllm, fake_a
         await say(chat, "choices", **choices)
         assert (await until_said(chat, "schema_bar", 1))["id"] == "quiz"
         assert (chosen(picker(chat, "schema")), chosen(picker(chat, "model"))) == ("quiz", "sql")
-        assert [field(chat, key) for key in ("preset", "temperature", "seed")] == ["own:Sailor", 0.3, 5]
+        assert [field(chat, key) for key in ("preset", "temperature", "seed")] == ["own:Sailor", 0.3, "5"]
         fake.script = Script(["{}"])
         await chat.ask("?", json_mode=True)
         asked = fake.requests[-1]
