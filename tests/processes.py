@@ -88,7 +88,7 @@ def app_service(port: int, backend_url: str, log: Path, **env: str) -> Service:
     return Service(command, settings | env, f"{url}/health", log, APP_READY_S)
 
 
-def vllm_service(port: int, log: Path) -> Service:
-    """vLLM with the bundled model, as `make backend` starts it, on `port`."""
-    command = [str(BACKEND_PYTHON), "-m", "backend.serve", "--port", str(port)]
+def vllm_service(port: int, log: Path, *arguments: str) -> Service:
+    """vLLM with the bundled model, as `make backend` starts it, on `port`; `arguments` are further ones of ours."""
+    command = [str(BACKEND_PYTHON), "-m", "backend.serve", "--port", str(port), *arguments]
     return Service(command, {}, f"http://127.0.0.1:{port}/health", log, VLLM_READY_S)

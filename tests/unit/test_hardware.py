@@ -1,13 +1,13 @@
-"""What `backend.hardware` makes of machines it is shown: other CPUs, containers, GPUs."""
+"""What `backend.hardware` makes of machines it is shown: other CPUs and containers."""
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from backend.hardware import GIB, available_memory, detect, find_gpus, instruction_sets
+from backend.hardware import GIB, Gpu, Hardware, available_memory, detect, instruction_sets, missing_instructions
+from backend.nvidia import Found
 
 MEMINFO = "MemTotal:       16777216 kB\nMemFree:         1000000 kB\nMemAvailable:   12582912 kB\n"
 
@@ -20,10 +20,6 @@ def proc(tmp_path: Path) -> Path:
     (folder / "cpuinfo").write_text("processor\t: 0\nflags\t\t: fpu avx2 fma\n\nprocessor\t: 1\nflags\t\t: other\n")
     (folder / "self/cgroup").write_text("0::/\n")
     return folder
-
-
-def no_driver() -> str:
-    raise FileNotFoundError("nvidia-smi")
 
 
 def test_free_memory_is_what_the_machine_has_left(proc: Path, tmp_path: Path) -> None:
@@ -62,31 +58,22 @@ def test_instruction_sets_on_arm(proc: Path) -> None:
     assert instruction_sets(proc) == ("fp", "asimd")
 
 
-def test_gpus_are_those_the_driver_names() -> None:
-    gpus, reason = find_gpus(lambda: "NVIDIA L4, 23034\nNVIDIA H100, PCIe, 81559\n")
-    assert [gpu.name for gpu in gpus] == ["NVIDIA L4", "NVIDIA H100, PCIe"]
-    assert reason == "found: NVIDIA L4, 22 GiB, NVIDIA H100, PCIe, 80 GiB"
-
-
-@pytest.mark.parametrize("answer", ["", "No devices were found\n"])
-def test_a_driver_without_a_gpu(answer: str) -> None:
-    gpus, reason = find_gpus(lambda: answer)
-    assert gpus == ()
-    assert reason
-
-
-def test_a_driver_that_does_not_answer() -> None:
-    def broken() -> str:
-        raise subprocess.CalledProcessError(9, "nvidia-smi")
-
-    assert find_gpus(broken) == ((), "NVIDIA's driver does not answer (CalledProcessError from nvidia-smi)")
-
-
 def test_detect_puts_it_together(proc: Path, tmp_path: Path) -> None:
-    hardware = detect(proc, tmp_path, no_driver)
+    gpu = Gpu("NVIDIA L4", 22.5, 22.0)
+    hardware = detect(proc, tmp_path, lambda environment: Found((gpu,), "found: it", "580.1", (13, 0)))
     assert hardware.memory_gib == 12
     assert hardware.cores >= 1
-    assert hardware.gpu_reason == "no NVIDIA driver (nvidia-smi is not installed)"
+    assert (hardware.gpus, hardware.gpu_reason) == ((gpu,), "found: it")
+    assert (hardware.driver, hardware.cuda) == ("580.1", (13, 0))
+
+
+@pytest.mark.parametrize(
+    ("machine", "instruction_sets", "missing"),
+    [("x86_64", ("avx2", "fma", "avx512f"), set()), ("x86_64", ("sse4_2", "fma"), {"avx2"}), ("aarch64", (), set())],
+)
+def test_instructions_that_vllm_needs(machine: str, instruction_sets: tuple[str, ...], missing: set[str]) -> None:
+    hardware = Hardware("Linux", machine, 2, instruction_sets, 8.0, "8.0 GiB free", (), "no NVIDIA driver")
+    assert missing_instructions(hardware) == missing
 
 
 def test_detect_on_this_machine() -> None:

