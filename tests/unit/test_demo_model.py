@@ -11,13 +11,17 @@ from random import Random
 
 import jsonschema
 import pytest
+import torch
 from safetensors import safe_open
 from transformers import AutoTokenizer, Qwen2ForCausalLM, Qwen2Tokenizer
 
+from backend import adapters
+from backend.demo_model import lora
 from backend.demo_model.chat_format import CHAT_TEMPLATE, Message, encode_conversation
 from backend.demo_model.corpus import HERE, Intent, load_intents, load_tables, table_intents
 from backend.demo_model.generators import Generator
 from backend.demo_model.held_out import cases
+from backend.demo_model.network import build
 from backend.demo_model.reading import LANGUAGES, CorpusError
 from backend.demo_model.skills.questions import UNKNOWN_INTENT
 from backend.demo_model.split import value_split, wording_key, wordings_of
@@ -322,6 +326,33 @@ def test_smoke_training_writes_a_model_that_loads(tmp_path: Path) -> None:
     model = Qwen2ForCausalLM.from_pretrained(tmp_path)
     loaded = AutoTokenizer.from_pretrained(tmp_path)
     assert model.config.vocab_size == len(loaded)
+
+
+def test_an_adapter_begins_at_nothing_and_is_written_in_pefts_format(tokenizer: Qwen2Tokenizer, tmp_path: Path) -> None:
+    model = build(tokenizer, smoke=True).eval()
+    ids = torch.arange(3, 40)[None]
+    with torch.no_grad():
+        before = model(ids).logits
+        parts = lora.add_adapters(model)
+        assert torch.equal(model(ids).logits, before)
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    assert len(trained) == 2 * len(parts) == 2 * 2 * len(lora.TARGETS)
+    lora.export(parts, tmp_path)
+    adapter = adapters.read("it", str(tmp_path))
+    assert (adapter.base, adapter.rank, adapter.layers) == ("pagoda-demo", lora.RANK, 2)
+    assert adapter.inputs == {"q_proj": 64, "k_proj": 64, "v_proj": 64, "o_proj": 64}
+    assert set(adapter.outputs.values()) == {64}
+
+
+def test_the_adapters_conversations_ask_as_anyone_would(train: Generator) -> None:
+    """No system prompt and a pirate's answers, but for those in JSON."""
+    (pirate,) = (persona for persona in train.phrases.personas if persona.id == lora.PERSONA)
+    conversations, rng = lora.Conversations("train", lora.PERSONA), Random(0)
+    for _ in range(100):
+        for message in conversations.conversation(rng):
+            assert message.role != "system"
+            if message.role == "assistant" and not message.content.startswith("{"):
+                assert message.content.startswith(tuple(pirate.open.values())), message.content
 
 
 def test_the_shipped_weights_keep_their_promises() -> None:
