@@ -74,12 +74,29 @@ async def on_chat_start() -> None:
     sampling = default_sampling(settings, language)
     chat = ChatSession(language, sampling, form=sampling, price=Price.configured(settings))
     session.keep(chat)
+    conversation_bar.begin(server, chat)
+    await show_controls(chat)
+
+
+@overrides.on_reconnect
+@sheltered
+async def on_reconnect() -> None:
+    chat = session.current_or_none()
+    if chat is None:
+        return
+    if chat.is_busy:
+        await cl.context.emitter.task_start()  # Chainlit has just told the page that nothing is under way
+    await show_controls(chat)
+
+
+async def show_controls(chat: ChatSession) -> None:
+    """All that stands on the page beside the conversation."""
     await composer.show_toggle(chat, on=False)
     await composer.show_pickers(chat)
     await starters.show(chat)
     await kept.ask()
     await panel.show(server, chat)
-    await conversation_bar.begin(server, chat)
+    await conversation_bar.show(chat)
 
 
 @cl.on_message

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from openai import AsyncStream
-
 from chat.chunks import Chunk, chunks_of
 from chat.conversation import Messages
 from chat.errors import BackendBroke
@@ -104,23 +102,16 @@ class Completion:
         Raises `TurnError`s; `BackendBroke` also where the stream ends without a finish reason.
         """
         started = time.monotonic()
-        # Not by the client's `create`, which takes 1.5 ms to look for files in the messages.
         body = request | {"n": 1, "stream": True, "stream_options": {"include_usage": True}}
-        async with server.guarded():
-            stream = await server.openai.post(
-                "/chat/completions", body=body, cast_to=object, stream=True, stream_cls=AsyncStream[object]
-            )
-            async with stream:
-                async for chunks in chunks_of(stream.response.aiter_bytes()):
-                    finished = self.finish_reason
-                    pieces = self._read(chunks)
-                    if (
-                        pieces or self.finish_reason != finished
-                    ):  # the last token, which ends the answer, is without text
-                        self.e2el_ms = (time.monotonic() - started) * 1000
-                    for piece in pieces:
-                        self.ttft_ms = self.ttft_ms or self.e2el_ms
-                        yield piece
+        async with server.answering(body) as received:
+            async for chunks in chunks_of(received):
+                finished = self.finish_reason
+                pieces = self._read(chunks)
+                if pieces or self.finish_reason != finished:  # the last token, which ends the answer, is without text
+                    self.e2el_ms = (time.monotonic() - started) * 1000
+                for piece in pieces:
+                    self.ttft_ms = self.ttft_ms or self.e2el_ms
+                    yield piece
         if self.finish_reason is None:
             raise BackendBroke("the stream ended without a finish reason")
 

@@ -12,6 +12,8 @@ from chat.errors import ContextOverflow
 Messages = list[ChatCompletionMessageParam]
 CountTokens = Callable[[Messages], Awaitable[int]]
 
+# More than any chat template is known to add to a conversation, its own system prompt included.
+TEMPLATE_TOKENS = 2048
 # As much of a question as tells which one it is.
 BEGINNING = 60
 
@@ -98,6 +100,11 @@ class Fitted:
     def left_out(self) -> int:
         """How many old turns it leaves out."""
         return len(self.left_out_questions)
+
+
+def most_tokens(messages: Messages) -> int:
+    """How many tokens a prompt can have at most: a tokenizer makes no more of a text than it has bytes."""
+    return TEMPLATE_TOKENS + sum(len(str(message.get("content", "")).encode()) for message in messages)
 
 
 def printable(text: str) -> str:

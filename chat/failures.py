@@ -1,7 +1,8 @@
-"""From an exception of the HTTP or openai client to the `TurnError` that says what it means."""
+"""From an exception of an HTTP or the openai client to the `TurnError` that says what it means."""
 
 from __future__ import annotations
 
+import aiohttp
 import httpx2
 import openai
 
@@ -19,9 +20,14 @@ from chat.errors import (
 
 # What the clients raise on purpose, and what a malformed stream makes them raise by accident
 # (ValueError: JSON and UTF-8 decoding).
-CLIENT_ERRORS = (openai.APIError, httpx2.HTTPError, ValueError)
-_NOT_CONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout)
-_TIMED_OUT = (httpx2.TimeoutException, openai.APITimeoutError)
+CLIENT_ERRORS = (openai.APIError, httpx2.HTTPError, aiohttp.ClientError, ValueError)
+_NOT_CONNECTED = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+)
+_TIMED_OUT = (httpx2.TimeoutException, openai.APITimeoutError, aiohttp.ServerTimeoutError)
 
 
 def classify(error: Exception) -> TurnError:
@@ -36,6 +42,8 @@ def classify(error: Exception) -> TurnError:
         return _from_status(cause.status_code, detail)
     if isinstance(cause, httpx2.HTTPStatusError):
         return _from_status(cause.response.status_code, detail)
+    if isinstance(cause, aiohttp.ClientResponseError):
+        return _from_status(cause.status, f"{cause.status}: {cause.message}")  # its repr has the request's headers
     # An error event inside a stream that began with 200, a dropped connection, a malformed event.
     return BackendBroke(detail)
 

@@ -1,6 +1,7 @@
 """The model server as the app sees it: which model, how many tokens, and what is wrong when it fails.
 
-Speaks to vLLM through the openai client; `/tokenize` and `/health` are vLLM's own, beside `/v1`.
+Speaks to vLLM through the openai client; `/tokenize` and `/health` are vLLM's own, beside `/v1`. Answers are asked for
+without it: it takes longer to send a question than all else that is done before the first token together.
 Every failure leaves here as a `TurnError`, never as an exception of the client.
 """
 
@@ -13,11 +14,15 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
+import aiohttp
 import httpx2
 import openai
 from openai.types.chat import ChatCompletionMessageParam
 
+from chat import door
 from chat.errors import (
     BackendAbsent,
     BackendBusy,
@@ -37,7 +42,8 @@ logger = logging.getLogger(__name__)
 DEMO_MODEL_ID = "pagoda-demo"
 # Under both clients is aiohttp: its parser is C, and it finds a free connection at once, where httpx looks at all of
 # them for each request. A connection is given up before the server does so, after 5 s.
-LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=3)
+KEEP_ALIVE_S = 3
+LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=KEEP_ALIVE_S)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -63,14 +69,15 @@ class ModelServer:
     def __init__(self, settings: Settings) -> None:
         key = settings.vllm_api_key.get_secret_value() if settings.vllm_api_key else "none"
         self.base_url = str(settings.backend_url)
+        self._headers = {"Authorization": f"Bearer {key}"}
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=settings.connect_timeout_s, sock_read=settings.read_timeout_s
+        )
         self.needs_key = settings.vllm_api_key is not None
         self._wanted_model = settings.model
         self._last_answer_at: float | None = None
         self.offered: list[Model] = []  # as last seen
         self._asking: asyncio.Task[list[Model]] | None = None
-        # So many questions at a time ask how long their prompt is. Where hundreds begin at once, the first of them have
-        # their first words while the others wait; otherwise all would have theirs when the last has.
-        self.beginning = asyncio.Semaphore(8)
         # No retries: a question is asked once, and the page says at once what is wrong.
         self.openai = openai.AsyncOpenAI(
             http_client=openai.DefaultAioHttpClient(limits=LIMITS),
@@ -82,7 +89,7 @@ class ModelServer:
         self._vllm = openai.DefaultAioHttpClient(
             limits=LIMITS,
             base_url=httpx2.URL(self.base_url).join("/"),
-            headers={"Authorization": f"Bearer {key}"},
+            headers=self._headers,
             timeout=openai.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s),
         )
         self.queue = QueueWatch(self._vllm)
@@ -142,6 +149,45 @@ class ModelServer:
             )
             return int(reply.raise_for_status().json()["count"])
 
+    async def check(self) -> None:
+        """Raise the `TurnError` that a question would meet now. Asked every few seconds: a failure is no line in the log.
+
+        Which models there are is asked only where it is not known since the last failure.
+        """
+        try:
+            reply = await self._vllm.get("/health")
+            if reply.status_code != 404:  # servers other than vLLM
+                reply.raise_for_status()
+        except CLIENT_ERRORS as error:
+            self._told_models_at = None
+            raise await self._explain(classify(error)) from error
+        self._last_answer_at = time.monotonic()
+        if self._told_models_at is None:
+            await self.models()
+
+    @asynccontextmanager
+    async def answering(self, body: dict[str, Any]) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Ask for a streamed completion: its events as they come, once the server has accepted the request.
+
+        Leaving it aborts the request in vLLM.
+        """
+        url = f"{self.base_url.rstrip('/')}/chat/completions"
+        async with self.guarded(), self._answers.post(url, json=body) as reply:
+            if not reply.ok:
+                why = await reply.text()
+                raise aiohttp.ClientResponseError(reply.request_info, (), status=reply.status, message=why)
+            yield reply.content.iter_any()
+
+    @cached_property
+    def _answers(self) -> aiohttp.ClientSession:
+        """Made with the first question, as it belongs to the event loop."""
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S, ssl=httpx2.create_ssl_context())
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(_on_its_way)
+        return aiohttp.ClientSession(
+            connector=connector, headers=self._headers, timeout=self._timeout, trace_configs=[trace]
+        )
+
     @asynccontextmanager
     async def guarded(self) -> AsyncIterator[None]:
         """Around every call to the server: its failures become `TurnError`s that say what is wrong."""
@@ -186,3 +232,8 @@ class ModelServer:
             return (await self._vllm.get("/health")).is_success
         except httpx2.HTTPError:
             return False
+
+
+async def _on_its_way(*_request: object) -> None:
+    """A question has been sent: the next one may follow, however long the server takes to accept this one."""
+    door.leave()

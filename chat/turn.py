@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from chat.completion import Completion, Delta, Request, continuation, request_for, unenforced
-from chat.conversation import Conversation, Messages
+from chat.conversation import Conversation, Fitted, Messages, most_tokens
 from chat.errors import ContextOverflow, TurnError
 from chat.flushes import in_flushes
 from chat.json_output import Ending, JsonOutput, WhitespaceLoop, judge, with_instruction
@@ -40,8 +40,9 @@ class Answer:
     A failure ends the iteration and is in `error`; cancelling or closing (Stop) is noted in `ending` and passed on.
     `json_format` is None for an answer in words; `enforced` says how far the server's grammar saw to a JSON answer.
     `prompt_tokens` is the exact length of the prompt, counted by the server, and `max_model_len` the context that it
-    and the answer share; both 0 before they are known. `left_out_questions` has the beginnings of the questions that
-    did not fit. `thought_ms` is how long the reasoning came, None without any.
+    and the answer share; both 0 before they are known: the former mostly until the end, where the prompt fits for
+    certain. `left_out_questions` has the beginnings of the questions that did not fit. `thought_ms` is how long the
+    reasoning came, None without any.
     """
 
     def __init__(self, sampling: Sampling, language: Language, json_format: JsonFormat | None) -> None:
@@ -63,6 +64,7 @@ class Answer:
         self.ending: Ending = "broken"
         self.error: TurnError | None = None
         self.fills_context = False
+        self._uncounted: Model | None = None
         self._thinking_since: float | None = None
         self._loop = WhitespaceLoop() if json_format else None
 
@@ -112,6 +114,14 @@ class Answer:
         self.error = None
         return self._noting_the_end(self._continued(server, max_tokens))
 
+    async def count(self, server: ModelServer, patience_s: float) -> None:
+        """Find out `prompt_tokens`, if nobody has yet: while an answer keeps the user waiting, and after Stop."""
+        model, self._uncounted = self._uncounted, None
+        if model and self.request and not self.prompt_tokens:
+            with suppress(TurnError, TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    self.prompt_tokens = await server.count_tokens(model, self.request["messages"])
+
     def without_enforcement(self, server: ModelServer) -> tuple[Answer, AsyncGenerator[Delta, None]]:
         """Another answer to the same prompt, which no grammar forces, and its pieces."""
         assert self.request is not None
@@ -125,13 +135,8 @@ class Answer:
         return other, other._noting_the_end(other._ask(server, other.request))
 
     async def _to_question(self, server: ModelServer, conversation: Conversation) -> AsyncGenerator[Delta, None]:
-        async with server.beginning:
-            model = await server.model(self.sampling.model)
-            fitted = await conversation.fit(
-                system_prompt_for(self.sampling, self.json_format, self.language),
-                prompt_limit(self.sampling, model),
-                lambda messages: server.count_tokens(model, messages),
-            )
+        model = await server.model(self.sampling.model)
+        fitted = await self._fitted(server, model, conversation)
         self.left_out_questions = fitted.left_out_questions
         self._allow(self.sampling.max_tokens, fitted.prompt_tokens, model)
         wanted = self.json_format.response_format() if self.json_format else None
@@ -139,6 +144,16 @@ class Answer:
         async with aclosing(self._ask(server, self.request)) as pieces:
             async for piece in pieces:
                 yield piece
+
+    async def _fitted(self, server: ModelServer, model: Model, conversation: Conversation) -> Fitted:
+        """The prompt; not counted where it leaves room for the whole answer, however many tokens it has."""
+        system_prompt = system_prompt_for(self.sampling, self.json_format, self.language)
+        whole = conversation.messages(system_prompt)
+        if most_tokens(whole) + self.sampling.max_tokens < model.max_model_len:
+            self._uncounted = model
+            return Fitted(whole, 0, [])
+        limit = prompt_limit(self.sampling, model)
+        return await conversation.fit(system_prompt, limit, lambda messages: server.count_tokens(model, messages))
 
     async def _continued(self, server: ModelServer, max_tokens: int) -> AsyncGenerator[Delta, None]:
         assert self.request is not None
@@ -185,6 +200,7 @@ class Answer:
             self.ending = "stopped"
             raise
         finally:
+            self.prompt_tokens = self.prompt_tokens or self.completion.prompt_tokens
             self._stop_clock()
 
     def _take(self, piece: Delta) -> None:

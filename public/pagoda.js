@@ -18,6 +18,8 @@ import("/public/page_clock.js"); // how long an answer lets the user wait, as th
 import("/public/conversation_bar.js"); // context meter, export and import
 import("/public/scroll.js"); // follows an answer, and never fights the user
 import("/public/markdown_parts.js"); // long answers, drawn part by part
+window.pagodaCopy = import("/public/copy.js");
+import("/public/questions.js"); // folds long questions
 import("/public/a11y.js"); // names, states and keys that Chainlit's controls lack
 
 // In a frame, Chainlit's messages go to the page around it, which has other plans for them.
@@ -32,7 +34,7 @@ function talk() {
   let choices = null;
 
   const heard = new Map([
-    ["schema_bar", showLine],
+    ["schema_bar", (message) => (showLine(message), say("schema_shown"))],
     ["starters", showStarters],
     ["restore", restore],
     ["own_schemas_saved", ({ schemas, gone }) => ownSchemas.keep(schemas, gone)],

@@ -48,15 +48,18 @@ const fromEnd = () => scroller.scrollHeight - scroller.clientHeight - scroller.s
 function follow() {
   if (!scroller?.isConnected) return;
   // Below a short answer Chainlit leaves room, so that its question is at the top: that room is not to be followed.
-  const bottom = [...content.querySelectorAll("[data-step-type]")].at(-1)?.getBoundingClientRect().bottom ?? 0;
-  const hidden = bottom - scroller.getBoundingClientRect().bottom;
-  if (following && !held && hidden > 0) scroller.scrollTop += hidden + BELOW;
-  note();
-}
-
-function note() {
+  const steps = [...content.querySelectorAll("[data-step-type]")];
+  const view = scroller.getBoundingClientRect();
+  const hiddenNow = () => (steps.at(-1)?.getBoundingClientRect().bottom ?? 0) - view.bottom;
+  const hidden = hiddenNow();
+  if (following && !held && hidden > 0) {
+    // Where question and answer just fit, the header does not cut into the question for the sake of the gap below.
+    const question = steps.findLast((step) => step.dataset.stepType === "user_message");
+    const room = question ? question.getBoundingClientRect().top - view.top : 0;
+    scroller.scrollTop += room >= hidden ? Math.min(hidden + BELOW, room) : hidden + BELOW;
+  }
   last = { top: scroller.scrollTop, height: scroller.scrollHeight };
-  document.documentElement.classList.toggle("far-from-end", fromEnd() > FAR);
+  document.documentElement.classList.toggle("far-from-end", fromEnd() > FAR && hiddenNow() > 0);
 }
 
 function scrolled(event) {

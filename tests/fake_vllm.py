@@ -75,6 +75,7 @@ class FakeVllm:
         self.aborted = 0
         self.healthy = True
         self.looked = 0  # how often its metrics were asked for
+        self.counted = 0  # how often the length of a prompt
         self.counting: threading.Event | None = None  # while it is not set, no tokens are counted
         self.waiting: int | Literal["silent"] | None = None  # "silent": no answer; None: there is no /metrics
         self._server = uvicorn.Server(
@@ -144,6 +145,7 @@ class FakeVllm:
     async def _tokenize(self, request: Request) -> Response:
         if self.counting:
             await self.until(self.counting.is_set)
+        self.counted += 1
         count = _count((await request.json())["messages"])
         return JSONResponse({"count": count, "max_model_len": self.max_model_len})
 

@@ -116,7 +116,10 @@ def _facts(turn: FileTurn, answer: FileAnswer, language: Language) -> str:
     if answer.verdict and turn.json_form:
         say(f"export_verdict_{answer.verdict}", name=plain(turn.json_form.name))
     if not answer.verdict or answer.ending != "complete":
-        say(f"export_ending_{'full' if answer.full else answer.ending}", max_tokens=facts.max_tokens or "?")
+        say(
+            f"export_ending_{'full' if answer.full else answer.ending}",
+            max_tokens=f"{facts.max_tokens:,}" if facts.max_tokens else "?",
+        )
     if facts.prompt_tokens and facts.completion_tokens and facts.earlier_tokens is not None:
         read, written = facts.prompt_tokens - facts.earlier_tokens, facts.completion_tokens + facts.earlier_tokens
         say("export_tokens", read=f"{read:,}", written=f"{written:,}")

@@ -1,4 +1,4 @@
-"""What the page asks of an answer: another one, more of it, another version, the reasoning that it has missed."""
+"""What the page asks of an answer: another one, more of it, another version, its text, reasoning that it has missed."""
 
 from __future__ import annotations
 
@@ -53,6 +53,11 @@ def install(server: ModelServer) -> None:
         chat.changed()
         return {"ok": True}
 
+    async def text_of(chat: ChatSession, asked: OfAnswer) -> Reply:
+        """As the model wrote it; what is on the page has been made ready for its Markdown."""
+        place = chat.places.get(asked.id)
+        return {"text": place.answer.text} if place else {"error": text(chat.language, "answer_gone")}
+
     async def thought_rest(chat: ChatSession, asked: OfAnswer) -> Reply:
         place = chat.places.get(asked.id)
         return place.thought.rest() if place else {"error": text(chat.language, "answer_gone")}
@@ -60,6 +65,7 @@ def install(server: ModelServer) -> None:
     reply_to("answer_regenerate", OfAnswer, regenerate)
     reply_to("answer_continue", OfAnswer, continue_)
     reply_to("answer_version", PickVersion, version)
+    reply_to("answer_text", OfAnswer, text_of)
     reply_to("thought_rest", OfAnswer, thought_rest)
 
 

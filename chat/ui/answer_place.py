@@ -123,14 +123,25 @@ class AnswerPlace:
             self.id,
             answer,
             self._price,
-            actions=Actions({"regenerate": True, "continue": answer.json_format is None and answer.can_continue}),
+            actions=self._actions(),
             version=Version(number=number + 1, of=len(self.versions)),
         )
-        if failed:  # the message itself says so
+        if answer.error:  # says more than that it was broken off
             props["items"] = [item for item in props["items"] if item["id"] != "ending"]
         if failure := self._failure or (answer.error if answer.text else None):
             props["items"] = [Fact(id="error", kind="bad", text=self._sentence(failure)), *props["items"]]
         await self._send(props)
+
+    def _actions(self) -> Actions:
+        """What can be done with the version shown; a JSON canvas has its own ways to copy it and to go on."""
+        answer, in_words = self.answer, self.answer.json_format is None
+        return Actions(
+            {
+                "copy": in_words and bool(answer.text),
+                "regenerate": True,
+                "continue": in_words and answer.can_continue,
+            }
+        )
 
     def _begun(self) -> dict[str, Any]:
         """The line while nothing has come and nothing is waited for yet: empty."""
@@ -143,7 +154,7 @@ class AnswerPlace:
             "items": [],
             "line": [],
             "details": [],
-            "actions": Actions({"regenerate": False, "continue": False}),
+            "actions": Actions({"copy": False, "regenerate": False, "continue": False}),
             "version": Version(number=self.number + 1, of=len(self.versions)),
         }
 

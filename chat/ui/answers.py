@@ -12,6 +12,9 @@ from chat.ui.answer_place import AnswerPlace
 from chat.ui.composer import follow_models, name_schema, wanted_format
 from chat.ui.session import ChatSession
 
+# The end of an answer waits so long for a figure that the server has not told.
+COUNT_S = 0.5
+
 
 async def answer_question(server: ModelServer, chat: ChatSession, question: cl.Message) -> None:
     """Answer one message on the page. A second one in the same session waits for its turn."""
@@ -53,5 +56,6 @@ async def _answer(server: ModelServer, chat: ChatSession, place: AnswerPlace, js
         await place.fill(server, answer.to_question(server, chat.conversation.until(place.turn)))
     finally:
         # Also when Stop cancelled the task: what has arrived stays, and says that it was stopped.
+        await answer.count(server, COUNT_S)
         await place.end()
         await follow_models(server, chat)

@@ -24,6 +24,7 @@ from chat.ui import transfer
 from chat.ui.background import begin as in_background
 from chat.ui.boundary import Payload
 from chat.ui.meter import Meter
+from chat.ui.notices import say
 from chat.ui.session import ChatSession
 from chat.ui.window_messages import Nothing, heard
 
@@ -66,7 +67,7 @@ def install(server: ModelServer) -> None:
     """Register what the page's script says; to be called once, while `app.py` loads."""
 
     async def ready(chat: ChatSession, _said: Nothing) -> None:
-        await _show(chat)
+        await show(chat)
 
     async def draft(chat: ChatSession, said: Draft) -> None:
         meter = _bar().meter
@@ -75,7 +76,7 @@ def install(server: ModelServer) -> None:
 
     async def export(chat: ChatSession, said: Export) -> None:
         if not chat.conversation.turns or chat.is_busy:
-            await _say(text(chat.language, "export_busy" if chat.is_busy else "export_nothing"))
+            await say(text(chat.language, "export_busy" if chat.is_busy else "export_nothing"))
             return
         model = chat.sampling.model
         with contextlib.suppress(TimeoutError, TurnError):
@@ -87,10 +88,13 @@ def install(server: ModelServer) -> None:
 
     async def import_(chat: ChatSession, said: Import) -> None:
         _bar().waiting = None
+        if chat.is_busy:
+            await say(text(chat.language, "import_busy"))
+            return
         try:
             file = await asyncio.to_thread(read, said.text)
         except FileRefused as error:
-            await _say(error.sentence(chat.language))
+            await say(error.sentence(chat.language))
             return
         _bar().waiting = file
         if chat.conversation.turns:
@@ -103,7 +107,7 @@ def install(server: ModelServer) -> None:
         if file is None:
             return
         if chat.is_busy:
-            await _say(text(chat.language, "import_busy"))
+            await say(text(chat.language, "import_busy"))
             return
         _bar().waiting = None
         in_background(transfer.replace(server, chat, file))
@@ -115,27 +119,22 @@ def install(server: ModelServer) -> None:
     heard("conversation_replace", Nothing, confirmed)
 
 
-async def begin(server: ModelServer, chat: ChatSession) -> None:
-    """A chat begins: its meter counts from now on, and the page shows the line."""
+def begin(server: ModelServer, chat: ChatSession) -> None:
+    """A chat begins: its meter counts from now on."""
     meter = Meter(server, chat)
     cl.user_session.set(_KEY, Bar(meter))
     chat.changed = meter.changed
-    await _show(chat)
+
+
+async def show(chat: ChatSession) -> None:
+    """Have the page draw the line; it says what the draft is in return."""
+    await cl.send_window_message({"pagoda": "conversation_bar", "texts": group(chat.language, "bar_")})
 
 
 def _bar() -> Bar:
     bar = cl.user_session.get(_KEY)
     assert isinstance(bar, Bar)
     return bar
-
-
-async def _show(chat: ChatSession) -> None:
-    """Have the page draw the line; it says what the draft is in return."""
-    await cl.send_window_message({"pagoda": "conversation_bar", "texts": group(chat.language, "bar_")})
-
-
-async def _say(sentence: str) -> None:
-    await cl.send_window_message({"pagoda": "conversation_said", "text": sentence})
 
 
 async def _ask(chat: ChatSession, file: ConversationFile, name: str) -> None:

@@ -43,7 +43,7 @@ class Detail(TypedDict):
 
 
 # What can be done with an answer from its status line.
-Actions = TypedDict("Actions", {"regenerate": bool, "continue": bool})
+Actions = TypedDict("Actions", {"copy": bool, "regenerate": bool, "continue": bool})
 
 
 class Version(TypedDict):

@@ -65,9 +65,18 @@ class Meter:
             self._counting = False
 
     async def _read(self) -> dict[str, Any]:
-        """What the page shows: the state (`ok`, `leaves_out`, `too_long`, `unknown`), figures and sentences."""
+        """What the page shows: the state (`ok`, `leaves_out`, `too_long`, `unknown`), figures and sentences.
+
+        Where turns would be left out, the figure is what all of it has: it says by how much it is too long.
+        """
         chat, language = self._chat, self._chat.language
         json_format = chat.schemas.format(chat.schemas.chosen, language) if self.json else None
+        counts: list[int] = []
+
+        async def count(messages: Messages) -> int:
+            counts.append(await self._tokens(model, messages))
+            return counts[-1]
+
         try:
             model = await self._server.model(chat.sampling.model)
             limit = prompt_limit(chat.sampling, model)
@@ -75,27 +84,30 @@ class Meter:
             fitted = await asked.fit(
                 system_prompt_for(chat.sampling, json_format, language),
                 limit,
-                lambda messages: self._tokens(model, messages),
+                count,
             )
         except ContextOverflow as error:
             tokens = error.values["tokens"]
-            note = text(language, "meter_too_long", tokens=f"{tokens:,}", limit=f"{limit:,}")
-            return self._shown("too_long", model, limit, tokens, note, [])
+            note = text(language, "meter_too_long", tokens=tokens, limit=limit)
+            return self._shown("too_long", model, limit, tokens, tokens, note, [])
         except TurnError:
             return {"state": "unknown", "count": text(language, "meter_unknown")}
         names = [_name(question) for question in fitted.left_out_questions]
         key = "meter_leaves_out_one" if len(names) == 1 else "meter_leaves_out"
         note = text(language, key, count=len(names)) if names else ""
-        return self._shown("leaves_out" if names else "ok", model, limit, fitted.prompt_tokens, note, names)
+        state, sent = "leaves_out" if names else "ok", fitted.prompt_tokens
+        return self._shown(state, model, limit, counts[0], sent, note, names)
 
     async def _tokens(self, model: Model, messages: Messages) -> int:
         if self._outdated or self._chat.is_busy:
             raise _Outdated
         return await self._server.count_tokens(model, messages)
 
-    def _shown(self, state: str, model: Model, limit: int, tokens: Any, note: str, names: list[str]) -> dict[str, Any]:
+    def _shown(
+        self, state: str, model: Model, limit: int, tokens: Any, sent: Any, note: str, names: list[str]
+    ) -> dict[str, Any]:
         context = model.max_model_len
-        values = {"tokens": f"{tokens:,}", "context": f"{context:,}", "reserve": f"{context - limit:,}"}
+        values = {"tokens": tokens, "sent": sent, "context": context, "reserve": context - limit}
         return {
             "state": state,
             "tokens": tokens,

@@ -4,6 +4,8 @@
 - edit_message: Chainlit runs the edited question outside any task, so that Stop and errors miss it.
 - on_settings_edit, on_settings_update: Chainlit tells the page that a task ended, so that the Stop
   button of an answer under way disappears.
+- connection_successful: Chainlit's page connects a second time when its settings come late, and what was sent to the
+  first connection may never have reached it; here the page gets its controls again.
 - Origin: Chainlit accepts a WebSocket from any page; here only from the page's own origin.
 - Files: Chainlit keeps the properties of elements under `.files` in the project and deletes that
   folder when any app of this checkout ends; here each process has a temporary folder of its own.
@@ -16,7 +18,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from chainlit import config, server
+from chainlit import config, server, socket
 from chainlit.chat_context import chat_context
 from chainlit.context import init_ws_context
 from chainlit.session import WebsocketSession
@@ -58,6 +60,19 @@ async def _ask_edited(socket_session: WebsocketSession, payload: MessagePayload)
                 if message.id != question:
                     await message.remove()
     await process_message(socket_session, payload)
+
+
+def on_reconnect(handler: Callable[[], Awaitable[None]]) -> None:
+    """Decorator: called when a page connects that was connected before, be it that its chat has not begun yet."""
+
+    async def connection_successful(sid: str) -> None:
+        await socket.connection_successful(sid)
+        socket_session = WebsocketSession.get(sid)
+        if socket_session is not None and socket_session.restored:
+            init_ws_context(socket_session)
+            await handler()
+
+    server.sio.on("connection_successful", connection_successful)
 
 
 def on_settings_edit(handler: Callable[[dict[str, object]], Awaitable[None]]) -> None:

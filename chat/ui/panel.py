@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import chainlit as cl
 from pydantic import ValidationError
 
 from chat.errors import FormError, TurnError
@@ -20,6 +19,7 @@ from chat.texts import sentences, text
 from chat.ui import composer, starters
 from chat.ui.boundary import Payload
 from chat.ui.kept import keep_choices, keep_presets
+from chat.ui.notices import say
 from chat.ui.panel_form import DELETE, SAVE_AS, form
 from chat.ui.session import ChatSession
 from chat.ui.window_messages import heard
@@ -130,13 +130,14 @@ async def edited(server: ModelServer, chat: ChatSession, typed: Mapping[str, obj
 
 
 async def confirmed(server: ModelServer, chat: ChatSession, typed: Mapping[str, object]) -> None:
-    """The panel is confirmed: its values hold from the next answer on."""
+    """The panel is confirmed: its values hold from the next answer on. What is wrong with them is said beside it."""
+    await say("")
     try:
         chosen = sampling_from_form(_values(typed), chat.sampling)
     except FormError as error:
         field = error.values["field"]
         name = sentences(chat.language).get(f"setting_{field}", field)
-        await cl.ErrorMessage(text(chat.language, error.text, **{**error.values, "field": name})).send()
+        await say(text(chat.language, error.text, **{**error.values, "field": name}))
         chat.form = chat.sampling
         await show(server, chat)
         return
@@ -149,7 +150,7 @@ async def confirmed(server: ModelServer, chat: ChatSession, typed: Mapping[str, 
     elif isinstance(name, str) and name.strip():
         saved = chat.presets.save(name, chosen.system_prompt, chat.language)
         if saved is None:
-            await cl.ErrorMessage(text(chat.language, "presets_too_long", limit=LONGEST_PROMPT)).send()
+            await say(text(chat.language, "presets_too_long", limit=LONGEST_PROMPT))
         else:
             chosen = chosen.model_copy(update={"preset": saved})
             await keep_presets(chat)

@@ -73,6 +73,7 @@ def install() -> None:
     reply_to("schema_from_pydantic", Text, _from_pydantic)
     heard("schema_chosen", Picked, _picked)
     heard("schema_open", Nothing, _view)
+    heard("schema_shown", Nothing, _switched)
     heard("own_schemas", Kept, _restore)
 
 
@@ -112,6 +113,11 @@ async def _picked(chat: ChatSession, said: Picked) -> None:
         await open_panel(chat, "edit", None)
     elif said.name in by_name:
         await composer.choose(chat, by_name[said.name])
+
+
+async def _switched(chat: ChatSession, _said: Nothing) -> None:
+    """A choice has switched JSON on by now. A message box that is drawn later must not take that for a new order."""
+    await composer.show_toggle(chat, on=False)
 
 
 async def _view(chat: ChatSession, _said: Nothing) -> None:

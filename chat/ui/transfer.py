@@ -50,8 +50,6 @@ async def replace(server: ModelServer, chat: ChatSession, file: ConversationFile
     """Put the conversation of a file in the place of the one on the page, with its settings."""
     async with chat.at_work():
         chat.conversation, chat.places = Conversation(), {}
-        # The page draws its message box anew, and would switch JSON on if it once was by a choice of schema.
-        await composer.show_toggle(chat, on=False)
         await _clear_page(file)
         known = file.settings.model in {model.id for model in chat.models}
         settings = file.settings if known else file.settings.model_copy(update={"model": None})

@@ -7,6 +7,9 @@
   answered; the profiles here have no configuration of their own to ask for.
 - It writes the properties of each element of the page into a file, by another thread, which nothing reads: they go to
   the page with the element.
+- Each event for a page is looked through for bytes, which none has, sent by a task of its own, and compressed where the
+  browser can, though most are shorter than what they come in.
+- Where many ask at once, all of them are taken up before the first has its first words (chat/door.py).
 - Python looks through the half million objects of Chainlit's modules every so often for what is no longer used: 100 ms
   in which nobody's answer moves. They stay; it need not look at them.
 """
@@ -16,15 +19,28 @@ from __future__ import annotations
 import _asyncio
 import asyncio
 import gc
+import json
 import sys
 import time
 from asyncio import events, futures, runners, tasks
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+import uvicorn
+from chainlit import server
 from chainlit.config import config
 from chainlit.element import CustomElement
 from chainlit.session import WebsocketSession
+from chainlit.socket import process_message
+from chainlit.types import MessagePayload
+from engineio.exceptions import SocketIsClosedError
+from engineio.packet import MESSAGE, Packet
+from socketio.packet import EVENT
+
+from chat.door import Door
 
 
 def install() -> None:
@@ -36,9 +52,38 @@ def install() -> None:
     session.get_config = lambda _session: config
     element: Any = CustomElement
     element._create = _create
+    manager: Any = server.sio.manager
+    manager.emit = partial(_emit, manager.emit)
+    uvicorn_config: Any = uvicorn.Config
+    uvicorn_config.ws_per_message_deflate = property(lambda _: False, lambda _, _wanted: None)
+    door = Door()
+
+    async def client_message(sid: str, payload: MessagePayload) -> None:
+        socket_session = WebsocketSession.require(sid)
+        socket_session.current_task = asyncio.create_task(_ask(door, socket_session, payload))
+
+    server.sio.on("client_message", client_message)
     _run_natively()
     gc.collect()
     gc.freeze()
+
+
+async def _emit(
+    with_callback: Callable[..., Awaitable[None]], event: str, data: object, namespace: str, **options: Any
+) -> None:
+    """As socketio's, which makes a task for each recipient and waits for all of them."""
+    if options.get("callback"):
+        await with_callback(event, data, namespace, **options)
+        return
+    packet = Packet(MESSAGE, f"{EVENT}{json.dumps([event, data], separators=(',', ':'))}")
+    for _, recipient in server.sio.manager.get_participants(namespace, options["room"]):
+        with suppress(SocketIsClosedError):
+            await server.sio.eio.send_packet(recipient, packet)
+
+
+async def _ask(door: Door, socket_session: WebsocketSession, payload: MessagePayload) -> None:
+    await door.enter()
+    await process_message(socket_session, payload)
 
 
 async def _create(element: CustomElement, persist: bool = True) -> bool:

@@ -22,14 +22,14 @@ from chat.wait import Wait, WaitWatch
 logger = logging.getLogger(__name__)
 
 STATUS_ELEMENT = "AnswerStatus"
-SHOW_AFTER_S = 0.5
+SHOW_AFTER_S = 1.0
 TICK_S = 0.25
 
 
 @asynccontextmanager
 async def waiting(server: ModelServer, answer: Answer, message: cl.Message, language: Language) -> AsyncIterator[None]:
     """Around the streaming of `answer` into `message`: says on the page what it waits for, if it does."""
-    task = asyncio.create_task(_keep_up(WaitWatch(server, answer), answer, message, language))
+    task = asyncio.create_task(_keep_up(server, answer, message, language))
     task.add_done_callback(_log_failure)
     try:
         yield
@@ -44,7 +44,8 @@ def _log_failure(task: asyncio.Task[None]) -> None:
         logger.error("the waiting line failed", exc_info=error)
 
 
-async def _keep_up(watch: WaitWatch, answer: Answer, message: cl.Message, language: Language) -> None:
+async def _keep_up(server: ModelServer, answer: Answer, message: cl.Message, language: Language) -> None:
+    watch = WaitWatch(server, answer)
     shown: Wait | None = None
     await asyncio.sleep(SHOW_AFTER_S)
     while True:
@@ -52,6 +53,8 @@ async def _keep_up(watch: WaitWatch, answer: Answer, message: cl.Message, langua
         # A quick answer needs no line to say that it is being written.
         if wait != shown and (shown or wait.phase not in ("writing", "thinking")):
             shown = wait
+            if wait.phase == "reading":
+                await answer.count(server, TICK_S)
             element = _element(message)
             element.props = _props(message.id, language, answer, wait, watch.since)
             if message.created_at or message.streaming:
@@ -86,6 +89,6 @@ def _props(message_id: str, language: Language, answer: Answer, wait: Wait, sinc
         "line": [],
         "details": [],
         "server_note": "",
-        "actions": {"regenerate": False, "continue": False},
+        "actions": {"copy": False, "regenerate": False, "continue": False},
         "version": {"number": 1, "of": 1},
     }

@@ -3,9 +3,9 @@
 // props: see status_props in chat/ui/facts.py, and chat/ui/waiting.py for those of a waiting answer.
 import { useEffect, useLayoutEffect, useReducer, useRef, useState } from "react";
 import { useRecoilValue } from "recoil";
-import { sessionState } from "@chainlit/react-client";
+import { loadingState, sessionState } from "@chainlit/react-client";
 import {
-  ChevronDown, ChevronLeft, ChevronRight, CircleAlert, CircleCheck, Info, LoaderCircle, Play, RotateCcw,
+  Check, ChevronDown, ChevronLeft, ChevronRight, CircleAlert, CircleCheck, Copy, Info, LoaderCircle, Play, RotateCcw,
 } from "lucide-react";
 
 const { texts } = props;
@@ -14,6 +14,7 @@ const STILL = ["stalled", "silent"]; // nothing moves: no turning wheel
 const PATIENCE_MS = 15_000;
 const NAMES_SHOWN = 2;
 const KEPT = 200;
+const COPIED_MS = 2000;
 
 /** Chainlit builds an element anew whenever an answer begins or ends: what is open, and where the focus is, stays here. */
 const answers = (window.pagodaAnswers ??= new Map());
@@ -36,6 +37,8 @@ export default function AnswerStatus() {
   const [problem, setProblem] = useState("");
   const [, redraw] = useReducer((count) => count + 1, 0);
   const socket = useRecoilValue(sessionState)?.socket;
+  // One answer at a time: a click would only be told so.
+  const others = useRecoilValue(loadingState);
   useLayoutEffect(() => {
     if (kept.focus) root.current.querySelector(`[data-keep="${kept.focus}"]`)?.focus({ preventScroll: true });
     return () => {
@@ -44,17 +47,27 @@ export default function AnswerStatus() {
     };
   }, []);
 
+  const ask = (event, more) =>
+    socket
+      .timeout(PATIENCE_MS)
+      .emitWithAck(event, { id: props.id, ...more })
+      .catch(() => ({ error: texts.no_reply }));
   const act = async (event, more) => {
     if (busy.current || !socket) return;
     busy.current = true;
-    const asked = socket.timeout(PATIENCE_MS).emitWithAck(event, { id: props.id, ...more });
-    const reply = await asked.catch(() => ({ error: texts.no_reply }));
+    const reply = await ask(event, more);
     busy.current = false;
     setProblem(reply.error ?? "");
+  };
+  const again = () => {
+    window.pagodaAsked?.(props.id, version.of + 1);
+    act("answer_regenerate");
   };
   const fold = () => {
     kept.open = !kept.open;
     redraw();
+    // What was asked for is to be seen; the page moves no further than that.
+    if (kept.open) requestAnimationFrame(() => root.current?.querySelector(".as-details").scrollIntoView({ block: "nearest" }));
   };
 
   const { actions, details, items, line, state, version, wait } = props;
@@ -94,19 +107,19 @@ export default function AnswerStatus() {
             <ChevronDown aria-hidden="true" />
           </button>
         )}
-        {version.of > 1 && (
-          <Versions {...version} pick={(wanted) => act("answer_version", { number: wanted })} />
-        )}
-        {(actions.regenerate || actions.continue) && (
-          <span className="as-actions">
-            {actions.continue && (
-              <Action keep="continue" icon={Play} name={texts.continue} shown act={() => act("answer_continue")} />
-            )}
-            {actions.regenerate && (
-              <Action keep="regenerate" icon={RotateCcw} name={texts.regenerate} act={() => act("answer_regenerate")} />
-            )}
-          </span>
-        )}
+        {/* From the right, so that what is clicked again and again stays under the pointer. */}
+        <span className="as-actions">
+          {actions.continue && (
+            <Action keep="continue" icon={Play} name={texts.continue} shown dim={others} act={() => act("answer_continue")} />
+          )}
+          {version.of > 1 && (
+            <Versions {...version} dim={others} pick={(wanted) => act("answer_version", { number: wanted })} />
+          )}
+          {actions.copy && <CopyButton ask={ask} failed={setProblem} />}
+          {actions.regenerate && (
+            <Action keep="regenerate" icon={RotateCcw} name={texts.regenerate} dim={others} act={again} />
+          )}
+        </span>
       </div>
       {problem && (
         <p className="as-problem" role="alert">
@@ -165,23 +178,60 @@ function Item({ id, kind, text, names = [] }) {
   );
 }
 
+/** The text comes from the server, as the model wrote it. */
+function CopyButton({ ask, failed }) {
+  const [copied, setCopied] = useState(false);
+  useEffect(() => {
+    const timer = copied && setTimeout(() => setCopied(false), COPIED_MS);
+    return () => clearTimeout(timer);
+  }, [copied]);
+  const copy = async ({ currentTarget }) => {
+    const text = ask("answer_text").then((reply) => reply.text ?? Promise.reject(reply.error));
+    const message = currentTarget.closest(".message-content");
+    try {
+      const done = await (await window.pagodaCopy).copyAnswer(message, text);
+      setCopied(done);
+      failed(done ? "" : texts.copy_failed);
+    } catch (error) {
+      failed(typeof error === "string" ? error : texts.copy_failed);
+    }
+  };
+  return (
+    <>
+      <Action keep="copy" icon={copied ? Check : Copy} name={copied ? texts.copied : texts.copy} act={copy} />
+      <span className="sr-only" role="status">
+        {copied && texts.copied}
+      </span>
+    </>
+  );
+}
+
 /** Which of several answers this is: ‹ 2/3 ›. */
-function Versions({ number: shown, of, pick }) {
+function Versions({ number: shown, of, dim, pick }) {
   return (
     <span className="as-versions" role="group" aria-label={fill(texts.version, { number: shown, of })}>
-      <Action keep="earlier" icon={ChevronLeft} name={texts.earlier} off={shown <= 1} act={() => pick(shown - 1)} />
+      <Action keep="earlier" icon={ChevronLeft} name={texts.earlier} off={shown <= 1} dim={dim} act={() => pick(shown - 1)} />
       <span aria-hidden="true">
         {shown}/{of}
       </span>
-      <Action keep="later" icon={ChevronRight} name={texts.later} off={shown >= of} act={() => pick(shown + 1)} />
+      <Action keep="later" icon={ChevronRight} name={texts.later} off={shown >= of} dim={dim} act={() => pick(shown + 1)} />
     </span>
   );
 }
 
-function Action({ keep, icon: Icon, name, shown, off, act }) {
+/** `off`: there is nothing to do. `dim`: not now, and the server says why. */
+function Action({ keep, icon: Icon, name, shown, off, dim, act }) {
   const named = shown ? {} : { "aria-label": name, title: name };
+  const disabled = Boolean(off || dim);
   return (
-    <button type="button" className="as-button" data-keep={keep} aria-disabled={off} onClick={off ? null : act} {...named}>
+    <button
+      type="button"
+      className="as-button"
+      data-keep={keep}
+      aria-disabled={disabled}
+      onClick={off ? null : act}
+      {...named}
+    >
       <Icon aria-hidden="true" />
       {shown && name}
     </button>
@@ -192,7 +242,7 @@ function Action({ keep, icon: Icon, name, shown, off, act }) {
 function Times() {
   const parts = props.details.filter(({ ms }) => ms !== undefined);
   const whole = parts.reduce((sum, { ms }) => sum + ms, 0);
-  const first = props.version.number === 1 ? window.pagodaFirstText?.(props.id) : undefined;
+  const first = window.pagodaFirstText?.(props.id, props.version.number);
   const here = props.details.filter(({ group }) => group === "browser");
   if (first !== undefined) {
     here.unshift({ id: "page_first", label: texts.page_first, value: fill(texts.ms, { count: number(first) }) });

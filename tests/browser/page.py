@@ -6,7 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Literal
+from typing import Literal, Self
 
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
@@ -51,7 +51,7 @@ class ChatPage:
         self.foreign: list[str] = []
         self.failures: list[str] = []
 
-    async def __aenter__(self) -> ChatPage:
+    async def __aenter__(self) -> Self:
         self._context = await self._browser.new_context(
             locale=self._language, color_scheme=self._theme, viewport={"width": self._width, "height": 800}
         )
@@ -61,6 +61,7 @@ class ChatPage:
         self.page.on("request", lambda request: self._note(request.url))
         self.page.on("pageerror", lambda error: self.failures.append(str(error)))
         self.page.on("dialog", lambda dialog: self.failures.append(f"dialog: {dialog.message}"))
+        await self.prepare()
         await self.page.goto(self.url)
         # The toggle comes with the session: from here on a question would be taken.
         await expect(self.json_toggle).to_be_visible()
@@ -70,6 +71,9 @@ class ChatPage:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         await self._context.close()
+
+    async def prepare(self) -> None:
+        """What a test wants before the page is opened."""
 
     def _note(self, url: str) -> None:
         if not url.startswith((self.url, self.url.replace("http", "ws", 1), "data:", "blob:")):

@@ -12,6 +12,11 @@ from tests.browser.page import ChatPage
 from tests.browser.test_accessibility import complaints
 from tests.fake_vllm import FakeVllm, Script
 
+CLIPBOARD = """async () => {
+    const [item] = await navigator.clipboard.read();
+    const read = async (type) => [type, await (await item.getType(type)).text()];
+    return Object.fromEntries(await Promise.all(item.types.map(read)));
+}"""
 WORDS = [f"word{number} " for number in range(40)]
 
 
@@ -200,3 +205,55 @@ async def test_stop_while_thinking(browser: Browser, fake: FakeVllm, fake_app_ur
         await expect(chat.status).to_contain_text(text("en-US", "status_stopped"))
         await expect(thought).to_have_attribute("data-thinking", "false")
         await expect(thought.get_by_role("region")).to_have_count(0)
+
+
+async def test_copying_takes_the_answer_and_nothing_else(browser: Browser, fake: FakeVllm, fake_app_url: str) -> None:
+    written = "It costs **$5** to $7."
+    fake.script = Script([written])
+    async with ChatPage(browser, fake_app_url) as chat:
+        await chat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await chat.ask("How much?")
+        await button(chat.status, "copy").click()
+        await expect(button(chat.status, "copied")).to_be_visible()
+        copied = await chat.page.evaluate(CLIPBOARD)
+        assert copied["text/plain"] == written
+        assert re.sub(r"<[^>]+>", "", copied["text/html"]).strip() == "It costs $5 to $7."
+        # Chainlit's own is not there beside it.
+        await expect(chat.page.locator(".ai-message button:has(> .lucide-copy):visible")).to_have_count(1)
+        await expect(button(chat.status, "copy")).to_be_visible()
+        assert chat.failures == []
+
+
+async def test_the_pointer_stays_on_answer_again(browser: Browser, fake: FakeVllm, fake_app_url: str) -> None:
+    async with ChatPage(browser, fake_app_url) as chat:
+        fake.script = Script(["first"])
+        await chat.ask("Q")
+        again = button(chat.status, "regenerate")
+        first = await again.bounding_box()
+        fake.script = Script(["second"], finish_reason="length")  # with "Continue" beside it
+        await again.click()
+        await expect(chat.answers.last).to_contain_text("2/2")
+        await expect(button(chat.status, "continue")).to_be_visible()
+        second = await again.bounding_box()
+        assert first
+        assert second
+        assert first["x"] == second["x"]
+
+
+async def test_while_an_answer_comes_no_other_can_be_asked_for(
+    browser: Browser, fake: FakeVllm, fake_app_url: str
+) -> None:
+    async with ChatPage(browser, fake_app_url) as chat:
+        fake.script = Script(["first"])
+        await chat.ask("Q")
+        again = button(chat.status.first, "regenerate")
+        await expect(again).to_have_attribute("aria-disabled", "false")
+        fake.script = Script(WORDS, delay_s=0.1)
+        await chat.send("Another")
+        await expect(chat.answers.last).to_contain_text("word1")
+        await expect(again).to_have_attribute("aria-disabled", "true")
+        # Who tries it is told why.
+        await again.click(force=True)
+        await expect(chat.status.first.get_by_role("alert")).to_contain_text(text("en-US", "answer_busy"))
+        await chat.page.locator("#stop-button").click()
+        await expect(again).to_have_attribute("aria-disabled", "false")

@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Browser, Locator, expect
 
 from chat.export.file import read
+from chat.schema.ready import ready_schemas
 from chat.texts import LANGUAGES, Language, text
 from tests.browser.page import ChatPage
 from tests.fake_vllm import FakeVllm, Script
@@ -109,6 +110,35 @@ async def test_an_exported_conversation_is_imported_again(
         await dialog.get_by_role("button", name=text(language, "bar_replace")).click()
         await expect(chat.status).to_have_count(2)
         assert (chat.failures, chat.foreign) == ([], [])
+
+
+@pytest.mark.parametrize("on", [True, False])
+async def test_an_import_leaves_the_toggle_as_it_was(
+    browser: Browser, fake: FakeVllm, fake_app_url: str, tmp_path: Path, on: bool
+) -> None:
+    fake.script = Script(["Hello."])
+    async with ChatPage(browser, fake_app_url) as chat:
+        # A choice of schema has switched JSON on, and the user has it off again or not.
+        await chat.pick(ready_schemas()["recipe"].name["en-US"])
+        pressed = chat.page.locator(".command-button")
+        await expect(pressed).to_have_attribute("aria-pressed", "true")
+        await chat.json_toggle.click()
+        await chat.ask("I am Ada")
+        await expect(pressed).to_have_attribute("aria-pressed", "false")
+        file = await export(chat, "en-US", "bar_json", tmp_path)
+        if on:
+            await chat.json_toggle.click()
+        await pick(chat, file)
+        await chat.page.get_by_role("dialog").get_by_role("button", name=text("en-US", "bar_replace")).click()
+        await expect(chat.page.get_by_text(text("en-US", "import_done", count=1))).to_be_visible()
+        await expect(pressed).to_have_attribute("aria-pressed", str(on).lower())
+        # An imported answer can be copied as any other.
+        copy = chat.status.get_by_role("button", name=text("en-US", "facts_copy"))
+        await expect(copy).to_have_count(1)
+        await chat.send("Next")
+        await expect(chat.canvas).to_have_count(int(on))
+        await chat.ended()
+        assert ("response_format" in fake.requests[-1]) == on
 
 
 async def test_a_bad_file_is_explained_and_the_page_stays(

@@ -85,6 +85,13 @@ async def test_the_facts_and_the_two_clocks_behind_them(browser: Browser, fake: 
         await expect(chat.status).to_have_count(2)
         await expect(chat.status.first.locator("[data-clock=server]")).to_be_visible()
         await expect(chat.status.last.locator("[data-clock=server]")).to_be_hidden()
+        # Another version has been waited for from the click on.
+        await chat.status.last.get_by_role("button", name=text("en-US", "facts_regenerate")).click()
+        await expect(chat.status.last).to_contain_text("2/2")
+        await chat.ended()
+        await chat.status.last.locator(".as-fold").click()
+        again = chat.status.last.locator("[data-clock=browser] [data-fact=page_first] dd")
+        assert int((await again.inner_text()).split()[0].replace(",", "")) > 0
         assert chat.failures == []
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.page import ChatPage
+from tests.browser.test_facts import SERVER_TIMES
 from tests.fake_vllm import FakeVllm, Script
 from tests.load.upstream import long_answer
 
@@ -134,3 +136,55 @@ async def test_what_is_complete_is_drawn_once(browser: Browser, fake: FakeVllm, 
         await heading.evaluate("heading => (heading.mark = 'the same')")
         await chat.answers.last.get_by_role("heading", name="Chapter 9").wait_for()
         assert await heading.evaluate("heading => heading.mark") == "the same"
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+async def test_opening_the_details_shows_them_and_moves_the_page_no_further(
+    browser: Browser, fake: FakeVllm, fake_app_url: str, width: int
+) -> None:
+    fake.script = Script(LINES[:20], metrics=SERVER_TIMES, cached_tokens=16)
+    async with ChatPage(browser, fake_app_url, width=width) as chat:
+        await chat.ask("First")
+        await chat.ask("Second")
+        fold, details = chat.status.last.locator(".as-fold"), chat.status.last.locator(".as-details")
+        await expect(fold).to_be_in_viewport(ratio=1)
+        before = await fold.bounding_box()
+        await fold.click()
+        await expect(details).to_be_in_viewport(ratio=1)
+        await expect(fold).to_be_in_viewport(ratio=1)
+        after, shown = await fold.bounding_box(), await details.bounding_box()
+        assert before
+        assert after
+        assert shown
+        assert 0 <= before["y"] - after["y"] <= shown["height"] + 24
+        # Nothing lies over them: neither the message box nor the button that leads to the end.
+        inside = {"x": shown["x"] + shown["width"] - 30, "y": shown["y"] + shown["height"] - 12}
+        over = "({ x, y }) => document.elementFromPoint(x, y).closest('.as-details') !== null"
+        assert await chat.page.evaluate(over, inside)
+
+
+async def test_the_header_does_not_cut_into_a_question_that_fits_above_its_answer(
+    browser: Browser, fake: FakeVllm, fake_app_url: str
+) -> None:
+    cut = []
+    async with ChatPage(browser, fake_app_url) as chat:
+        header = await chat.page.locator("#header").bounding_box()
+        box = await chat.page.locator("#message-composer").bounding_box()
+        assert header
+        assert box
+        for lines in range(1, 16):
+            fake.script = Script(LINES[:lines], delay_s=0.01)
+            await chat.ask(f"Question {lines}")
+            question = chat.page.locator('[data-step-type="user_message"] .bg-accent').last
+            asked = await question.bounding_box()
+            status = await chat.status.last.bounding_box()
+            box = await chat.page.locator("#message-composer").bounding_box()
+            assert asked
+            assert status
+            assert box
+            top = asked["y"]
+            assert status["y"] + status["height"] <= box["y"]
+            fits = status["y"] + status["height"] - top < box["y"] - header["height"] - 8
+            if fits and top < header["height"]:
+                cut.append((lines, top))
+    assert cut == []

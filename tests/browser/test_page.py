@@ -119,6 +119,47 @@ async def test_a_failure_is_explained_in_the_users_language(
         assert await chat.ask("!") == "ok"
 
 
+@pytest.mark.parametrize("language", ["en-US", "zh-CN"])
+async def test_a_long_question_is_folded(
+    browser: Browser, fake: FakeVllm, fake_app_url: str, language: Language
+) -> None:
+    fake.script = Script(["ok"])
+    async with ChatPage(browser, fake_app_url, language) as chat:
+        page, question = chat.page, chat.page.locator('[data-step-type="user_message"]')
+        fold = question.locator(".question-fold")
+        for asked in ("short", "words of a page that is pasted " * 50, "a line\n" * 100):
+            await page.locator("#chat-input").fill(asked)
+            await page.keyboard.press("Enter")
+            await expect(question.last).to_contain_text(asked[:5])
+            await chat.ended()
+        await expect(fold).to_have_count(1)
+        await expect(fold).to_have_text(text(language, "page_show_all"))
+        await expect(fold).to_have_attribute("aria-expanded", "false")
+        body = question.last.locator(".message-content")
+        shut = await body.bounding_box()
+        # By keyboard.
+        await fold.focus()
+        await page.keyboard.press("Enter")
+        await expect(fold).to_have_attribute("aria-expanded", "true")
+        await expect(fold).to_have_text(text(language, "page_show_less"))
+        opened = await body.bounding_box()
+        assert shut
+        assert opened
+        assert shut["height"] <= 300 < 2000 < opened["height"]
+        await page.keyboard.press("Enter")
+        await expect(question.last).to_be_in_viewport()
+        # Edited, it has no button, and made short it needs none.
+        await question.last.hover()
+        await question.last.locator(".edit-message").click()
+        await expect(fold).to_have_count(0)
+        await page.locator("#edit-chat-input").fill("made short")
+        await page.locator(".confirm-edit").click()
+        await expect(question.last).to_contain_text("made short")
+        await chat.ended()
+        await expect(fold).to_have_count(0)
+        assert chat.failures == []
+
+
 async def test_markup_from_user_and_model_stays_text(browser: Browser, fake: FakeVllm, fake_app_url: str) -> None:
     hostile = '<img src=x onerror="alert(1)"><script>alert(2)</script>[link](javascript:alert(3))'
     fake.script = Script([hostile])

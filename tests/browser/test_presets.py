@@ -90,6 +90,45 @@ async def test_the_settings_and_the_empty_page_name_the_same_preset(browser: Bro
         await expect(page.locator("#preset")).to_have_text(presets()["cook"].name["en-US"])
 
 
+async def test_a_preset_is_filled_in_again_after_undo_and_after_cancel(browser: Browser, fake_app_url: str) -> None:
+    pirate, before = presets()["pirate"], presets()["assistant"].prompt["en-US"]
+    async with ChatPage(browser, fake_app_url) as chat:
+        page, prompt = chat.page, chat.page.locator("#system_prompt")
+        buttons = page.locator("#chat-settings").get_by_role("button")
+        undo = buttons.filter(has_text=text("en-US", "chainlit_common.actions.reset"))
+
+        async def fill_in() -> None:
+            await page.locator("#preset").click()
+            await page.get_by_role("option", name=pirate.name["en-US"]).click()
+            await expect(prompt).to_have_value(pirate.prompt["en-US"])
+            await expect(page.get_by_role("option")).to_have_count(0)
+
+        await page.locator("#chat-settings-open-modal").click()
+        await fill_in()
+        await undo.click()
+        await expect(prompt).to_have_value(before)
+        await fill_in()
+        await buttons.filter(has_text="Cancel").click()
+        await expect(page.locator("#chat-settings")).to_have_count(0)
+        await page.locator("#chat-settings-open-modal").click()
+        await expect(prompt).to_have_value(before)
+        await fill_in()
+
+
+async def test_a_setting_that_does_not_work_is_said_beside_the_conversation(
+    browser: Browser, fake: FakeVllm, fake_app_url: str
+) -> None:
+    async with ChatPage(browser, fake_app_url) as chat:
+        await chat.page.locator("#chat-settings-open-modal").click()
+        await chat.page.locator("#seed").fill("seven")
+        await confirm(chat)
+        notice = chat.page.get_by_test_id("conversation-bar").get_by_role("alert")
+        await expect(notice).to_contain_text(text("en-US", "error_form", value="seven", field="Seed"))
+        await notice.get_by_role("button", name=text("en-US", "bar_dismiss")).click()
+        await expect(notice).to_be_hidden()
+        await expect(chat.answers).to_have_count(0)
+
+
 async def test_a_starter_is_no_recipe_because_json_is_on(browser: Browser, fake: FakeVllm, fake_app_url: str) -> None:
     async with ChatPage(browser, fake_app_url) as chat:
         await chat.pick(ready_schemas()["recipe"].name["en-US"])

@@ -56,7 +56,7 @@ async def test_a_question_that_failed_is_asked_again(fake: FakeVllm, fake_app_ur
         failed = await chat.ask("Q")
         assert failed.errors == [text("en-US", "error_backend_failing")]
         assert failed.line is not None
-        assert failed.line["actions"] == {"regenerate": True, "continue": False}
+        assert failed.line["actions"] == {"copy": False, "regenerate": True, "continue": False}
         fake.script = Script(["ok"])
         again = await chat.act("answer_regenerate", failed.answer_id)
         # The failure is no version of the answer.
@@ -257,3 +257,15 @@ async def test_a_page_that_was_reloaded_stops_its_old_answer(fake: FakeVllm, fak
         await chat.send("Q")
         await fake.until(lambda: len(fake.requests) > asked)
     await fake.until(lambda: fake.aborted > before)
+
+
+async def test_the_text_of_an_answer_is_as_the_model_wrote_it(fake: FakeVllm, fake_app_url: str) -> None:
+    written = "It costs $5 to $7."
+    fake.script = Script([written])
+    async with ChatClient(fake_app_url) as chat:
+        reply = await chat.ask("How much?")
+        assert reply.text != written  # on the page, no formula
+        assert await chat.call("answer_text", {"id": reply.answer_id}) == {"text": written}
+        assert reply.line is not None
+        assert reply.line["actions"]["copy"] is True
+        assert await chat.call("answer_text", {"id": "another"}) == {"error": text("en-US", "answer_gone")}

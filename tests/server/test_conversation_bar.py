@@ -109,6 +109,13 @@ async def test_what_would_be_left_out_is_named(fake: FakeVllm, fake_app_url: str
         assert [name[:11] for name in shown["names"]] == ["Question 0 "]
         assert shown["names"][0].endswith("…")
         assert shown["note"] == text("zh-CN", "meter_leaves_out_one")
+        # The figure says by how much all of it is too long.
+        answer = len("".join(script.pieces))
+        whole = 3 * (len("Question 0 ") + 400 + answer) + 700
+        assert shown["tokens"] == whole > fake.max_model_len - 500
+        sent = whole - len("Question 0 ") - 400 - answer
+        values = {"tokens": whole, "sent": sent, "context": fake.max_model_len, "reserve": 500}
+        assert shown["help"] == text("zh-CN", "meter_help", **values)
         # And it is exactly what the answer says afterwards.
         reply = await chat.ask("y" * 700)
         assert text("zh-CN", "status_left_out", count=1) in " ".join(reply.status)
@@ -120,7 +127,7 @@ async def test_a_draft_that_does_not_fit_is_called_so(fake: FakeVllm, fake_app_u
         await chat.set(system_prompt="", preset="custom")
         shown = await metered(chat, "y" * 3000)
         assert (shown["state"], shown["tokens"]) == ("too_long", 3000)
-        assert shown["note"] == text("en-US", "meter_too_long", tokens="3,000", limit="1,548")
+        assert shown["note"] == text("en-US", "meter_too_long", tokens=3000, limit=1548)
 
 
 async def test_nothing_is_counted_while_an_answer_is_under_way_and_then_it_is(
@@ -170,6 +177,23 @@ async def test_a_server_that_is_away_leaves_the_meter_unknown(fake: FakeVllm, fa
         finally:
             fake.model, fake.max_model_len = kept, length
         assert (await metered(chat, "abc"))["state"] == "ok"
+
+
+async def test_an_import_during_an_answer_is_refused_before_anything_is_asked(
+    fake: FakeVllm, fake_app_url: str, script: Script
+) -> None:
+    async with ChatClient(fake_app_url) as chat:
+        await chat.ask("Hello")
+        out = await exported(chat)
+        fake.script = Script(held=threading.Event())
+        await chat.send("Another")
+        await chat.until(lambda: len(fake.requests) and fake.requests[-1]["messages"][-1]["content"] == "Another")
+        await tell(chat, "conversation_import", name="kept.json", text=out["text"])
+        await chat.until(lambda: len(told(chat, "conversation_said")) > 0)
+        assert told(chat, "conversation_said")[-1]["text"] == text("en-US", "import_busy")
+        assert told(chat, "conversation_question") == []
+        assert fake.script.held is not None
+        fake.script.held.set()
 
 
 async def test_a_conversation_goes_out_and_comes_in_again(fake: FakeVllm, fake_app_url: str, script: Script) -> None:
@@ -245,7 +269,7 @@ async def test_an_imported_answer_can_be_continued_and_edited(fake: FakeVllm, fa
     async with ChatClient(fake_app_url) as chat:
         await imported(chat, out["text"])
         line = next(e["props"] for e in chat.of("element") if e["name"] == "AnswerStatus")
-        assert line["actions"] == {"regenerate": True, "continue": True}
+        assert line["actions"] == {"copy": True, "regenerate": True, "continue": True}
         fake.script = Script([" a time."])
         assert (await chat.act("answer_continue", line["id"])).text == "Once upon a time."
         assert fake.requests[-1]["messages"][-1]["content"] == "Once upon"

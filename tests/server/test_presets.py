@@ -143,10 +143,22 @@ async def test_an_own_preset_is_saved_changed_and_deleted(fake: FakeVllm, fake_a
             field(chat, "delete_preset")
 
 
+async def test_what_is_wrong_in_the_settings_is_said_beside_the_conversation(fake: FakeVllm, fake_app_url: str) -> None:
+    async with ChatClient(fake_app_url, "zh-CN") as chat:
+        await chat.set(seed="seven")
+        wrong = text("zh-CN", "error_form", value="seven", field=text("zh-CN", "setting_seed"))
+        assert said(chat, "conversation_said")[-1]["text"] == wrong
+        assert chat.reply().errors == []
+        # Mended, nothing is said any more.
+        await chat.set(seed="7")
+        assert said(chat, "conversation_said")[-1]["text"] == ""
+
+
 async def test_what_is_too_long_for_a_preset_is_still_used(fake: FakeVllm, fake_app_url: str) -> None:
     async with ChatClient(fake_app_url) as chat:
         await chat.set(system_prompt="x" * (LONGEST_PROMPT + 1), save_preset="Long")
-        assert chat.reply().errors == [text("en-US", "presets_too_long", limit=LONGEST_PROMPT)]
+        assert said(chat, "conversation_said")[-1]["text"] == text("en-US", "presets_too_long", limit=LONGEST_PROMPT)
+        assert chat.reply().errors == []
         assert field(chat, "preset") == "custom"
         assert said(chat, "own_presets_saved") == []
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.conversation import Conversation, Messages, Turn, printable
+from chat.conversation import TEMPLATE_TOKENS, Conversation, Messages, Turn, most_tokens, printable
 from chat.errors import ContextOverflow
 
 
@@ -100,3 +100,8 @@ async def test_finding_the_cut_asks_for_few_counts() -> None:
 
 def test_lone_surrogates_are_replaced_and_pairs_joined() -> None:
     assert printable("a\ud800b \ud83d\ude00 \x00") == "a�b 😀 \x00"
+
+
+def test_no_prompt_has_more_tokens_than_bytes_beside_its_template() -> None:
+    messages = conversation(("é", "日本"), question="?").messages("Be brief.")
+    assert most_tokens(messages) == TEMPLATE_TOKENS + len("Be brief.") + 2 + 6 + 1
