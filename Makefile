@@ -1,6 +1,7 @@
 # Pagoda's commands. `make help` lists them; the work itself is in scripts/.
 # Settings, on the command line or in the environment:
 #   MODEL         what `make demo` serves: a Hugging Face id or a local folder (default: the bundled model)
+#   GPU           what `make plan` plans for, such as l4, or detected (default: every one it knows)
 #   PORT          where the page is (8080)
 #   BACKEND_PORT  where vLLM listens (8000)
 #   PYTHON        which Python to use (the first of 3.11 to 3.13 that is found)
@@ -16,7 +17,7 @@ APP = .venv/bin/python
 BACKEND = .venv-backend/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-model test-server test-launch test-containers app backend install lint types format lock \
+.PHONY: help demo test test-unit test-model test-server test-launch test-containers app backend plan install lint types format lock \
 	evaluate-demo-model evaluate-json measure-page screenshots clean
 
 help:  ## this list
@@ -53,6 +54,10 @@ app:  ## the page alone, for a vLLM that runs elsewhere (PAGODA_BACKEND_URL)
 backend:  ## vLLM alone, on this machine's CPU (MODEL)
 	@$(PYTHON) -m scripts.install backend
 	@$(BACKEND) -m backend.serve --port $(BACKEND_PORT) $(if $(MODEL),--model $(MODEL))
+
+plan:  ## which GPU, which flags, at what cost: estimates with their arithmetic (GPU, MODEL)
+	@$(PYTHON) -m scripts.install app
+	@$(APP) -m backend.plan $(if $(GPU),--gpu $(GPU)) $(if $(MODEL),--model $(MODEL))
 
 lint:  ## ruff: rules and format
 	@$(PYTHON) -m scripts.install app-dev
