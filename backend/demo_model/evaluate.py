@@ -26,8 +26,8 @@ import jsonschema
 from backend.demo_model.generators import Generator
 from backend.demo_model.held_out import Case, cases, limits
 from backend.demo_model.reading import LANGUAGES
-from backend.demo_model.server import vllm
 from backend.profiles import BUNDLED_MODEL
+from backend.serving import vllm
 
 MAX_TOKENS = 900
 CONCURRENCY = 16

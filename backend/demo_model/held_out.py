@@ -30,6 +30,7 @@ class Case:
     """User messages sent one after the other, each answered by the model; `right` judges the last answer.
 
     `group` is what the goals are set for, `skill` a part of it. `schema`: what the last answer has to be valid against.
+    `expected`: the texts that would be right, where the check is for just these.
     """
 
     group: str
@@ -40,6 +41,7 @@ class Case:
     system_prompt: str | None = None
     response_format: dict[str, Any] | None = None
     schema: dict[str, Any] | None = None
+    expected: tuple[str, ...] = ()
 
 
 def cases(test: Generator, per_skill: int, seed: int) -> list[Case]:
@@ -170,7 +172,15 @@ def limits(test: Generator) -> set[str]:
 
 def _text_case(group: str, skill: str, language: Language, turns: list[Turn], style: Style) -> Case:
     expected = {write(reply, turns[-1], style).strip() for reply in answers(turns[-1], style)}
-    return Case(group, skill, language, _asks(turns), lambda answer: answer.strip() in expected, style.system_prompt)
+    return Case(
+        group,
+        skill,
+        language,
+        _asks(turns),
+        lambda answer: answer.strip() in expected,
+        style.system_prompt,
+        expected=tuple(sorted(expected)),
+    )
 
 
 def _json_case(

@@ -112,6 +112,33 @@ for name in profiles():
 print(json.dumps(found, default=str))
 """
 
+FLAG_SETS = """
+import json
+from pathlib import Path
+from backend.benchmark.flag_sets import read
+from backend.data import FOLDER
+from backend.flags import to_words
+from backend.models import SHIPPED
+from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.entrypoints.launchers.cli_args import make_arg_parser
+from vllm.usage.usage_lib import UsageContext
+from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+parser = make_arg_parser(FlexibleArgumentParser())
+found = {}
+for file in sorted((FOLDER / "flag_sets").glob("*.yaml")):
+    experiment = read(file, None)
+    shape = SHIPPED / experiment.model.rpartition("/")[2]
+    for flag_set in experiment.sets:
+        try:
+            arguments = parser.parse_args(["--model", str(shape), *to_words(flag_set.all_flags())])
+            AsyncEngineArgs.from_cli_args(arguments).create_engine_config(UsageContext.OPENAI_API_SERVER)
+            found[flag_set.name] = "accepted"
+        except (Exception, SystemExit) as error:
+            found[flag_set.name] = str(error)
+print(json.dumps(found))
+"""
+
 
 Everything = dict[str, dict[str, Any]]
 
@@ -193,3 +220,11 @@ def test_128k_is_reached_with_yarn_and_only_there(everything: Everything) -> Non
     assert (long["rope"]["rope_type"], long["rope"]["factor"]) == ("yarn", 4.0)
     others = [name for name in profiles() if name != "long-context"]
     assert {understood(everything, name)["rope"]["rope_type"] for name in others} == {"default"}
+
+
+def test_vllm_accepts_the_flags_that_are_compared() -> None:
+    """Those of `python -m backend.benchmark flags`, as far as a build for CPUs can tell."""
+    done = subprocess.run([str(BACKEND_PYTHON), "-c", FLAG_SETS], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert set(found.values()) == {"accepted"}, found

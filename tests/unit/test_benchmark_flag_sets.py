@@ -1,0 +1,74 @@
+"""`python -m backend.benchmark flags`: what a file of flag sets may hold, and what is made of the measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from backend.benchmark import __main__ as benchmark
+from backend.benchmark.flag_sets import Experiment, FlagSet, read, table
+from backend.benchmark.problems import Problem
+from backend.data import FOLDER
+
+FILES = sorted((FOLDER / "flag_sets").glob("*.yaml"))
+POINT = {"users": 1, "output_throughput": 100.0, "median_ttft_ms": 20.0, "median_tpot_ms": 10.0, "estimate": None}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_each_set_says_why_it_is_tried_and_what_is_expected(file: Path) -> None:
+    experiment = read(file, None)
+    assert all(flag_set.why and flag_set.prediction for flag_set in experiment.sets)
+    names = [flag_set.name for flag_set in experiment.sets]
+    assert len(set(names)) == len(names)
+
+
+def test_a_set_begins_with_its_profile_and_leaves_the_model_to_the_experiment() -> None:
+    flags = FlagSet("a", "w", "p", "h200-fp8", {"max-num-seqs": 7}).all_flags()
+    assert (flags["quantization"], flags["max-num-seqs"]) == ("fp8", 7)
+    assert "model" not in flags
+    assert "served-model-name" not in FlagSet("a", "w", "p", "cpu-demo").all_flags()
+    with pytest.raises(Problem, match="no profile 'h300'"):
+        FlagSet("a", "w", "p", "h300").all_flags()
+
+
+def test_some_of_a_files_sets_can_be_chosen() -> None:
+    assert [s.name for s in read(FILES[0], "article,bf16").sets] == ["article", "bf16"]
+    with pytest.raises(Problem, match="has no set best"):
+        read(FILES[0], "article,best")
+
+
+def test_an_unknown_key_is_refused_by_file_and_place(tmp_path: Path) -> None:
+    wrong = yaml.safe_load(FILES[0].read_text(encoding="utf-8"))
+    wrong["sets"][1]["flag"] = {}
+    (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(wrong), encoding="utf-8")
+    with pytest.raises(Problem, match=r"wrong.yaml: sets.1.flag: "):
+        read(tmp_path / "wrong.yaml", None)
+    with pytest.raises(Problem, match="is not there"):
+        read(tmp_path / "none.yaml", None)
+
+
+def test_ratios_are_to_the_first_set_and_a_failure_is_told() -> None:
+    measured = {
+        "sets": [
+            {"name": "slow", "points": [POINT]},
+            {"name": "fast", "points": [POINT | {"output_throughput": 250.0, "estimate": 240.0}]},
+            {"name": "broken", "points": [], "failed": "vLLM did not start:\nno such flag"},
+        ]
+    }
+    rows = [line.split() for line in table(measured).splitlines()[1:]]
+    assert rows[0] == ["slow", "1", "100.0", "1.00", "-", "20", "10.00"]
+    assert rows[1] == ["fast", "1", "250.0", "2.50", "240", "20", "10.00"]
+    assert rows[2] == ["broken", "failed:", "no", "such", "flag"]
+
+
+def test_without_vllm_it_says_which_python_has_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert benchmark.main(["flags", str(FILES[0]), "--out", str(tmp_path / "out.json")]) == 2
+    assert ".venv-backend/bin/python" in capsys.readouterr().err
+
+
+def test_an_experiment_names_its_users() -> None:
+    experiment = read(FILES[0], None)
+    assert isinstance(experiment, Experiment)
+    assert list(experiment.users) == [1, 8, 64, 256]
