@@ -10,10 +10,14 @@ import logging
 import sys
 
 import chainlit as cl
+from chainlit.chat_context import chat_context
 
-from chat.errors import PagodaError
+from chat import logs
+from chat.errors import PagodaError, TooLong
+from chat.limits import AtOnce
 from chat.model_server import ModelServer
 from chat.price import Price
+from chat.readiness import ReadinessProbe
 from chat.sampling import default_sampling
 from chat.settings import load_settings
 from chat.texts import language_for
@@ -21,7 +25,9 @@ from chat.ui import (
     answer_events,
     canvas_events,
     composer,
+    content_policy,
     conversation_bar,
+    gate,
     kept,
     overrides,
     page_assets,
@@ -30,12 +36,16 @@ from chat.ui import (
     panel,
     schema_events,
     session,
+    sign_in,
+    sockets,
     starters,
     unblocked,
+    watching,
     welcome,
     window_messages,
 )
 from chat.ui.answers import answer_question
+from chat.ui.banner import Banner
 from chat.ui.boundary import sheltered
 from chat.ui.session import ChatSession
 
@@ -45,9 +55,15 @@ for client in ("httpx", "httpx2"):
 
 try:
     settings = load_settings()
+    switched_on = sign_in.install(settings)
 except PagodaError as error:
     sys.exit(f"Pagoda cannot start: {error}")
+if settings.log_format == "json":
+    logs.write_json()
 server = ModelServer(settings)
+at_once = AtOnce(settings.answers_per_user)
+probe = ReadinessProbe(server, settings.queue_limit)
+banner = Banner(probe)
 unblocked.install()
 overrides.install()
 page_template.install()
@@ -60,6 +76,10 @@ panel.install(server)
 conversation_bar.install(server)
 starters.install()
 kept.install()
+content_policy.install()
+sockets.install(settings)
+gate.install(settings, switched_on)
+watching.install(probe, settings.metrics_token)
 
 
 @cl.set_chat_profiles
@@ -72,7 +92,8 @@ async def chat_profiles(_user: cl.User | None, language: str | None) -> list[cl.
 async def on_chat_start() -> None:
     language = session.browser_language()
     sampling = default_sampling(settings, language)
-    chat = ChatSession(language, sampling, form=sampling, price=Price.configured(settings))
+    who = sockets.who(cl.context.session)
+    chat = ChatSession(language, sampling, form=sampling, price=Price.configured(settings), who=who, at_once=at_once)
     session.keep(chat)
     conversation_bar.begin(server, chat)
     await show_controls(chat)
@@ -97,11 +118,15 @@ async def show_controls(chat: ChatSession) -> None:
     await kept.ask()
     await panel.show(server, chat)
     await conversation_bar.show(chat)
+    await banner.show(chat.language)
 
 
 @cl.on_message
 @sheltered
 async def on_message(message: cl.Message) -> None:
+    if len(message.content) > settings.max_message_chars:
+        chat_context.remove(message)
+        raise TooLong(length=len(message.content), limit=settings.max_message_chars)
     await kept.settled(session.current())
     composer.take_model(session.current(), message)
     await answer_question(server, session.current(), message)

@@ -9,9 +9,10 @@ from typing import Any
 
 from chat.chunks import Chunk, chunks_of
 from chat.conversation import Messages
-from chat.errors import BackendBroke
+from chat.errors import AnswerTooLong, BackendBroke
 from chat.json_output import ResponseFormat
 from chat.model_server import Model, ModelServer
+from chat.patience import answering
 from chat.sampling import Sampling
 from chat.server_metrics import ServerMetrics
 
@@ -99,19 +100,24 @@ class Completion:
     async def deltas(self, server: ModelServer, request: Request) -> AsyncIterator[Delta]:
         """Ask, and yield the text piece by piece. Closing the iterator aborts the request in vLLM.
 
-        Raises `TurnError`s; `BackendBroke` also where the stream ends without a finish reason.
+        Raises `TurnError`s: `AnswerTooLong` after its time, `BackendBroke` also where the stream ends without a finish
+        reason.
         """
         started = time.monotonic()
         body = request | {"n": 1, "stream": True, "stream_options": {"include_usage": True}}
-        async with server.answering(body) as received:
-            async for chunks in chunks_of(received):
+        async with answering(server, body) as stream:
+            async for chunks in chunks_of(stream.received):
                 finished = self.finish_reason
                 pieces = self._read(chunks)
                 if pieces or self.finish_reason != finished:  # the last token, which ends the answer, is without text
                     self.e2el_ms = (time.monotonic() - started) * 1000
+                if pieces and not self.ttft_ms:
+                    self.ttft_ms = self.e2el_ms
+                    stream.begun()
                 for piece in pieces:
-                    self.ttft_ms = self.ttft_ms or self.e2el_ms
                     yield piece
+                if self.e2el_ms > server.answer_timeout_s * 1000 and self.finish_reason is None:
+                    raise AnswerTooLong(minutes=max(1, round(server.answer_timeout_s / 60)))
         if self.finish_reason is None:
             raise BackendBroke("the stream ended without a finish reason")
 

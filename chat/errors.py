@@ -5,7 +5,11 @@
     ├── DataFileError              a bad preset or locale file: the app does not start
     └── TurnError                  the question at hand fails; the next one may work
         ├── FormError              a value typed in the settings panel
+        │   └── PromptTooLong      a system prompt of more characters than are allowed
         ├── ContextOverflow        the question alone is longer than the context
+        ├── TooManyAnswers         the same user waits for as many as are allowed at once
+        ├── TooLong                a message has more characters than are allowed
+        ├── AnswerTooLong          the answer took all the time that there is for one
         ├── NotAnswered            a question of an imported conversation that has no answer
         └── BackendError           the model server, see `chat.model_server`
             ├── BackendAbsent      nothing listens at its address
@@ -48,13 +52,34 @@ class TurnError(PagodaError):
         super().__init__(detail)
         self.values = values
 
+    @property
+    def kind(self) -> str:
+        """A word for it, for those who count."""
+        return self.text.removeprefix("error_")
+
 
 class FormError(TurnError):
     text = "error_form"
 
 
+class PromptTooLong(FormError):
+    text = "error_prompt_too_long"
+
+
 class ContextOverflow(TurnError):
     text = "error_context_overflow"
+
+
+class TooManyAnswers(TurnError):
+    text = "error_too_many_answers"
+
+
+class TooLong(TurnError):
+    text = "error_too_long"
+
+
+class AnswerTooLong(TurnError):
+    text = "error_answer_too_long"
 
 
 class NotAnswered(TurnError):

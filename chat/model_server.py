@@ -36,6 +36,7 @@ from chat.errors import (
 from chat.failures import CLIENT_ERRORS, classify
 from chat.server_metrics import QueueWatch
 from chat.settings import Settings
+from chat.stream import Stream
 
 logger = logging.getLogger(__name__)
 
@@ -71,11 +72,14 @@ class ModelServer:
         self.base_url = str(settings.backend_url)
         self._headers = {"Authorization": f"Bearer {key}"}
         self._timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=settings.connect_timeout_s, sock_read=settings.read_timeout_s
+            total=None, sock_connect=settings.connect_timeout_s, sock_read=settings.first_token_timeout_s
         )
+        self._between_tokens_s = settings.read_timeout_s
+        self.answer_timeout_s = settings.answer_timeout_s
         self.needs_key = settings.vllm_api_key is not None
         self._wanted_model = settings.model
         self._last_answer_at: float | None = None
+        self._failed = True  # since `check` last found all in order; at first nobody knows
         self.offered: list[Model] = []  # as last seen
         self._asking: asyncio.Task[list[Model]] | None = None
         # No retries: a question is asked once, and the page says at once what is wrong.
@@ -150,24 +154,25 @@ class ModelServer:
             return int(reply.raise_for_status().json()["count"])
 
     async def check(self) -> None:
-        """Raise the `TurnError` that a question would meet now. Asked every few seconds: a failure is no line in the log.
+        """Raise the `TurnError` that a question would meet now. Asked often: no line in the log for each failure.
 
-        Which models there are is asked only where it is not known since the last failure.
+        Which models there are is asked only at first and after a failure, be it of a question.
         """
         try:
             reply = await self._vllm.get("/health")
             if reply.status_code != 404:  # servers other than vLLM
                 reply.raise_for_status()
         except CLIENT_ERRORS as error:
-            self._told_models_at = None
+            self._failed = True
             raise await self._explain(classify(error)) from error
         self._last_answer_at = time.monotonic()
-        if self._told_models_at is None:
+        if self._failed:
             await self.models()
+            self._failed = False
 
     @asynccontextmanager
-    async def answering(self, body: dict[str, Any]) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Ask for a streamed completion: its events as they come, once the server has accepted the request.
+    async def answering(self, body: dict[str, Any]) -> AsyncIterator[Stream]:
+        """Ask for a streamed completion: its stream, once the server has accepted the request.
 
         Leaving it aborts the request in vLLM.
         """
@@ -176,7 +181,7 @@ class ModelServer:
             if not reply.ok:
                 why = await reply.text()
                 raise aiohttp.ClientResponseError(reply.request_info, (), status=reply.status, message=why)
-            yield reply.content.iter_any()
+            yield Stream(reply, self._between_tokens_s)
 
     @cached_property
     def _answers(self) -> aiohttp.ClientSession:
@@ -194,6 +199,7 @@ class ModelServer:
         try:
             yield
         except CLIENT_ERRORS as error:
+            self._failed = True
             explained = await self._explain(classify(error))
             logger.warning("%s: %s", type(explained).__name__, explained)
             raise explained from error

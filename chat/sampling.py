@@ -7,12 +7,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from chat.errors import FormError
+from chat.errors import FormError, PromptTooLong
 from chat.presets import CUSTOM, presets
 from chat.settings import Settings
 from chat.texts import Language
 
 SEED_LIMIT = 2**63 - 1
+LONGEST_SYSTEM_PROMPT = 32_000  # characters
 
 
 class Sampling(BaseModel):
@@ -25,7 +26,7 @@ class Sampling(BaseModel):
 
     model: str | None = None
     preset: str = CUSTOM
-    system_prompt: str = ""
+    system_prompt: Annotated[str, Field(max_length=LONGEST_SYSTEM_PROMPT)] = ""
     temperature: Annotated[float, Field(ge=0, le=2)]
     top_p: Annotated[float, Field(gt=0, le=1)]
     max_tokens: Annotated[int, Field(ge=1)]
@@ -56,6 +57,8 @@ def sampling_from_form(form: Mapping[str, object], before: Sampling) -> Sampling
     except ValidationError as error:
         detail = error.errors()[0]
         field = str(detail["loc"][0])
+        if detail["type"] == "string_too_long" and field == "system_prompt":
+            raise PromptTooLong(field=field, limit=LONGEST_SYSTEM_PROMPT) from None
         raise FormError(f"{field}: {detail['msg']}", field=field, value=str(detail["input"])[:40]) from None
 
 

@@ -7,22 +7,33 @@ with a sentence that names it. Chainlit reads its own keys (`CHAINLIT_HOST`, `CH
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from chat.errors import SettingsError
 from chat.presets import presets
 
-ENV_FILE = Path(__file__).resolve().parent.parent / ".env"
+ROOT = Path(__file__).resolve().parent.parent
+ENV_FILE = ROOT / ".env"
 PREFIX = "PAGODA_"
+# What takes 3 bytes each on its way here still is within what a socket accepts (chat/ui/sockets.py).
+MOST_CHARS = 1_000_000
+
+
+def _parts(value: object) -> object:
+    return [part for part in value.replace(",", " ").split() if part] if isinstance(value, str) else value
+
+
+Origin = Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+$")]
 
 
 class Settings(BaseSettings):
-    """One field for each key: `backend_url` is `PAGODA_BACKEND_URL`."""
+    """One field for each key: `backend_url` is `PAGODA_BACKEND_URL`. Several values stand apart by commas or blanks."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -39,9 +50,23 @@ class Settings(BaseSettings):
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.8
     max_tokens: Annotated[int, Field(ge=1)] = 2048
     connect_timeout_s: Annotated[float, Field(gt=0)] = 5.0
+    first_token_timeout_s: Annotated[float, Field(gt=0)] = 300.0
     read_timeout_s: Annotated[float, Field(gt=0)] = 120.0
+    answer_timeout_s: Annotated[float, Field(gt=0)] = 1800.0
+    queue_limit: Annotated[int, Field(ge=1)] = 200
+    metrics_token: Annotated[SecretStr | None, Field(min_length=16)] = None
+    log_format: Literal["text", "json"] = "text"
     price_per_hour: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "USD"
+    max_message_chars: Annotated[int, Field(ge=1, le=MOST_CHARS)] = 500_000
+    answers_per_user: Annotated[int, Field(ge=1)] = 8
+    sockets_per_address: Annotated[int, Field(ge=1)] = 100
+    password_file: Path | None = None
+    user_header: Annotated[str | None, Field(pattern="^[A-Za-z0-9-]+$")] = None
+    secret_file: Path = Path(".auth-secret")
+    loopback_only: bool = False
+    allowed_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_parts)] = ()
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_parts)] = ()
 
     @field_validator("preset")
     @classmethod
@@ -77,5 +102,5 @@ def _explain(detail: dict[str, object]) -> str:
     location = detail["loc"]
     name = str(location[0]) if isinstance(location, tuple) else str(location)
     key = name if name == "VLLM_API_KEY" else f"{PREFIX}{name}".upper()
-    shown = "(hidden)" if "KEY" in key else repr(detail["input"])
+    shown = "(hidden)" if "KEY" in key or "TOKEN" in key.split("_") else repr(detail["input"])
     return f"{key}={shown} is not valid: {detail['msg']}; change it in the environment or in .env"

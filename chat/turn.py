@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
@@ -12,10 +13,13 @@ from chat.conversation import Conversation, Fitted, Messages, most_tokens
 from chat.errors import ContextOverflow, TurnError
 from chat.flushes import in_flushes
 from chat.json_output import Ending, JsonOutput, WhitespaceLoop, judge, with_instruction
+from chat.metrics import METRICS
 from chat.model_server import Model, ModelServer
 from chat.sampling import Sampling
 from chat.schema.choice import JsonFormat
 from chat.texts import Language
+
+logger = logging.getLogger(__name__)
 
 # Room kept for the answer when old turns are left out: at most this share of the context.
 ANSWER_SHARE = 4
@@ -185,9 +189,12 @@ class Answer:
                 yield piece
 
     async def _noting_the_end(self, pieces: AsyncGenerator[Delta, None]) -> AsyncGenerator[Delta, None]:
+        started, before = time.monotonic(), self.completion
+        first_at: float | None = None
         try:
             async with aclosing(pieces):
                 async for piece in pieces:
+                    first_at = first_at or time.monotonic()
                     self._take(piece)
                     yield piece
                     if self._loop and not piece.reasoning and self._loop.feed(piece.text):
@@ -202,6 +209,17 @@ class Answer:
         finally:
             self.prompt_tokens = self.prompt_tokens or self.completion.prompt_tokens
             self._stop_clock()
+            last = Completion() if self.completion is before else self.completion
+            self._account(last, None if first_at is None else first_at - started)
+
+    def _account(self, last: Completion, first_token_s: float | None) -> None:
+        """Note what there is to say of this answer, or of the part that was added to it, to whoever runs the page."""
+        told = {"prompt_tokens": last.prompt_tokens, "generation_tokens": last.completion_tokens}
+        METRICS.answered(self.ending, self.error, first_token_s=first_token_s, **told)
+        first_ms = None if first_token_s is None else round(first_token_s * 1000)
+        why = type(self.error).__name__ if self.error else None
+        fields = {"ending": self.ending, "error": why, "first_token_ms": first_ms, **told}
+        logger.info("answer: %s", " ".join(f"{key}={value}" for key, value in fields.items()), extra={"fields": fields})
 
     def _take(self, piece: Delta) -> None:
         if piece.reasoning:

@@ -16,6 +16,7 @@ import("/public/json/view.js").then(
 window.pagodaCode = import("/public/schema_code.js");
 import("/public/page_clock.js"); // how long an answer lets the user wait, as this page sees it
 import("/public/conversation_bar.js"); // context meter, export and import
+import("/public/banner.js"); // whether questions are answered at the moment
 import("/public/scroll.js"); // follows an answer, and never fights the user
 import("/public/markdown_parts.js"); // long answers, drawn part by part
 window.pagodaCopy = import("/public/copy.js");

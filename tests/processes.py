@@ -85,6 +85,8 @@ def app_service(port: int, backend_url: str, log: Path, **env: str) -> Service:
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "chainlit", "run", "app.py", "--headless"]
     settings = {"PAGODA_BACKEND_URL": backend_url, "CHAINLIT_HOST": "127.0.0.1", "CHAINLIT_PORT": str(port)}
+    # All users of a test come from one address.
+    settings |= {"PAGODA_ANSWERS_PER_USER": "5000", "PAGODA_SOCKETS_PER_ADDRESS": "5000"}
     return Service(command, settings | env, f"{url}/health", log, APP_READY_S)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import chainlit as cl
 
+from chat.logs import about
 from chat.model_server import ModelServer
 from chat.schema.choice import JsonFormat
 from chat.texts import text
@@ -43,6 +44,7 @@ async def continue_(server: ModelServer, chat: ChatSession, place: AnswerPlace) 
     """Go on with an answer that was cut, stopped or broken off; the conversation gets the longer one."""
     async with chat.at_work():
         if place.id in chat.places and place.answer.can_continue:
+            about(place.turn.id)
             try:
                 await place.fill(server, place.answer.continued(server, chat.sampling.max_tokens))
             finally:
@@ -51,6 +53,7 @@ async def continue_(server: ModelServer, chat: ChatSession, place: AnswerPlace) 
 
 async def _answer(server: ModelServer, chat: ChatSession, place: AnswerPlace, json_format: JsonFormat | None) -> None:
     answer = Answer(chat.sampling, chat.language, json_format)
+    about(place.turn.id)
     try:
         await place.begin(answer)
         await place.fill(server, answer.to_question(server, chat.conversation.until(place.turn)))

@@ -16,6 +16,8 @@ from chainlit.context import init_ws_context
 from chainlit.session import WebsocketSession
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from chat.errors import TurnError
+from chat.metrics import METRICS
 from chat.texts import text
 from chat.ui import session
 from chat.ui.session import ChatSession, browser_language
@@ -41,8 +43,12 @@ def sheltered(handler: Callable[P, Awaitable[None]]) -> Callable[P, Coroutine[An
     async def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             await handler(*args, **kwargs)
+        except TurnError as error:
+            METRICS.failed(error.kind)
+            await cl.ErrorMessage(text(browser_language(), error.text, **error.values)).send()
         except Exception:
             logger.exception("%s failed", handler.__name__)
+            METRICS.failed("unforeseen")
             await cl.ErrorMessage(text(browser_language(), "error_unknown")).send()
 
     return wrapped
@@ -63,8 +69,12 @@ def reply_to(event: str, payload: type[Asked], handler: Callable[[ChatSession, A
             return await handler(session.current(), payload.model_validate(data))
         except (LookupError, ValidationError) as error:
             logger.warning("%s refused: %s", event, type(error).__name__)
+        except TurnError as error:
+            METRICS.failed(error.kind)
+            return {"error": text(browser_language(), error.text, **error.values)}
         except Exception:
             logger.exception("%s failed", event)
+            METRICS.failed("unforeseen")
         return {"error": text(browser_language(), "error_unknown")}
 
     server.sio.on(event, on_event)

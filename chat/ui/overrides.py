@@ -6,7 +6,6 @@
   button of an answer under way disappears.
 - connection_successful: Chainlit's page connects a second time when its settings come late, and what was sent to the
   first connection may never have reached it; here the page gets its controls again.
-- Origin: Chainlit accepts a WebSocket from any page; here only from the page's own origin.
 - Files: Chainlit keeps the properties of elements under `.files` in the project and deletes that
   folder when any app of this checkout ends; here each process has a temporary folder of its own.
 """
@@ -89,7 +88,5 @@ def install() -> None:
     """Put the overrides in place; to be called once, while `app.py` loads."""
     server.sio.on("stop", stop)
     server.sio.on("edit_message", edit_message)
-    # None is engine.io's "same origin only"; Chainlit's empty list switches the check off.
-    server.sio.eio.cors_allowed_origins = None
     config.FILES_DIRECTORY = Path(tempfile.mkdtemp(prefix="pagoda-"))
     server.FILES_DIRECTORY = config.FILES_DIRECTORY  # type: ignore[attr-defined]  # the name it deletes at exit

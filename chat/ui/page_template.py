@@ -2,8 +2,6 @@
 
 - Links to other hosts are gone: Chainlit's template names a font and the style of formulas on public CDNs. Fonts come
   from the system; formulas are drawn as MathML (`public/formulas.css`).
-- A policy forbids what a picture in an answer, or in an imported conversation, would do: ask another host, and tell it
-  what the address says.
 - `page_head.html` comes first. It sets language and theme before anything is painted, and holds the names that
   `public/a11y.js` gives to controls; what it draws stands until Chainlit's own page, 4.6 MB of script, has begun.
 """
@@ -21,10 +19,6 @@ from chat.texts import LANGUAGES, group
 
 HEAD = Path(__file__).with_name("page_head.html")
 BODY = Path(__file__).with_name("page_body.html")
-POLICY = (
-    "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
-    "frame-src 'none'; object-src 'none'; base-uri 'self'; form-action 'self'"
-)
 _FOREIGN_LINK = re.compile(r'<link[^>]*href="https://[^>]*>\s*')
 _chainlits_template: Callable[[str], str] = server.get_html_template
 
@@ -35,8 +29,7 @@ def html_template(root_path: str) -> str:
     names = json.dumps({language: group(language, "page_") for language in LANGUAGES}, ensure_ascii=False)
     head = HEAD.read_text(encoding="utf-8").replace("NAMES", names.replace("</", "<\\/"))
     body = BODY.read_text(encoding="utf-8")
-    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}" />'
-    page = page.replace('<meta charset="UTF-8" />', f'<meta charset="UTF-8" />\n{policy}\n{head}', 1)
+    page = page.replace('<meta charset="UTF-8" />', f'<meta charset="UTF-8" />\n{head}', 1)
     return page.replace('<div id="root"></div>', body.replace('"/public/', f'"{root_path.rstrip("/")}/public/'), 1)
 
 

@@ -12,6 +12,7 @@ import chainlit as cl
 from chainlit.session import WebsocketSession
 
 from chat.conversation import Conversation
+from chat.limits import AtOnce
 from chat.model_server import Model
 from chat.presets import PresetChoice
 from chat.price import Price
@@ -55,6 +56,8 @@ class ChatSession:
     restored: asyncio.Event = field(default_factory=asyncio.Event)  # the page has given back what it keeps
     places: dict[str, AnswerPlace] = field(default_factory=dict)
     price: Price | None = None
+    who: str = ""  # the user, or where nobody signs in the address, that answers are counted for
+    at_once: AtOnce = field(default_factory=lambda: AtOnce(1))
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     changed: Callable[[], None] = _nobody_asks
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
@@ -76,16 +79,20 @@ class ChatSession:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Register the current task, so that `stop` finds it even when it only waits for its turn."""
+        """Register the current task, so that `stop` finds it even when it only waits for its turn.
+
+        Raises `TooManyAnswers` where the user has as many as are allowed.
+        """
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)
-        try:
-            yield
-        finally:
-            self._tasks.discard(task)
-            if not self._tasks:
-                self.changed()
+        with self.at_once.one(self.who):
+            self._tasks.add(task)
+            try:
+                yield
+            finally:
+                self._tasks.discard(task)
+                if not self._tasks:
+                    self.changed()
 
     @property
     def is_busy(self) -> bool:

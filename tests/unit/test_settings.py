@@ -65,6 +65,6 @@ def test_the_example_names_every_setting_with_its_default() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     for name, field in Settings.model_fields.items():
         key = str(field.validation_alias or f"PAGODA_{name}".upper())
-        default = "" if field.default is None else f"{field.default}"
+        default = "" if field.default in (None, ()) else f"{field.default}"
         lines = [line.lstrip("# ") for line in example.splitlines() if line.lstrip("# ").startswith(f"{key}=")]
         assert lines == [f"{key}={default}"], key

@@ -1,0 +1,28 @@
+"""The stream of an answer, and how long it may be silent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """`reply` was asked for with the patience for a first token; `between_tokens_s` is that for each further one."""
+
+    reply: aiohttp.ClientResponse
+    between_tokens_s: float
+
+    @property
+    def received(self) -> AsyncIterator[bytes]:
+        """Its bytes, as they come."""
+        return self.reply.content.iter_any()
+
+    def begun(self) -> None:
+        """The first token has come. Before it, the question may have stood in a queue, and a long prompt is read."""
+        protocol = self.reply.connection.protocol if self.reply.connection else None
+        if protocol is not None:
+            protocol.read_timeout = self.between_tokens_s
+            protocol.start_timeout()

@@ -1,0 +1,46 @@
+"""What those who run the page ask it: `/ready` and `/metrics`; `/health`, which is Chainlit's, says that it lives."""
+
+from __future__ import annotations
+
+from chainlit import server
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from chat.metrics import METRICS
+from chat.readiness import ReadinessProbe
+from chat.watchers import may_watch
+
+FRESH = {"Cache-Control": "no-store"}
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def pages() -> list[str]:
+    """The sockets of the pages that are connected."""
+    return [sid for sid, _ in server.sio.manager.get_participants("/", None)]
+
+
+def install(probe: ReadinessProbe, metrics_token: SecretStr | None) -> None:
+    """Serve both, before Chainlit takes the address for one of its page's; to be called once, while `app.py` loads."""
+
+    async def ready(_request: Request) -> Response:
+        found = await probe.now()
+        body = {
+            "ready": found.ready,
+            "reason": found.reason,
+            "for_s": round(found.for_s, 1),
+            "waiting": found.waiting,
+            "queue_limit": probe.queue_limit,
+        }
+        return JSONResponse(body, 200 if found.ready else 503, FRESH)
+
+    async def metrics(request: Request) -> Response:
+        if not may_watch(request.client and request.client.host, request.headers, metrics_token):
+            return PlainTextResponse("The metrics are for this machine, or for a token.\n", 403, FRESH)
+        found = await probe.now()
+        told = METRICS.told(ready=found.ready, waiting=found.waiting, pages=len(pages()))
+        return Response(told, headers={**FRESH, "Content-Type": PROMETHEUS})
+
+    prefix = server.router.prefix
+    server.app.router.routes[:0] = [Route(f"{prefix}/ready", ready), Route(f"{prefix}/metrics", metrics)]
