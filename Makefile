@@ -60,7 +60,7 @@ backend:  ## vLLM alone, on this machine's CPU (MODEL)
 
 plan:  ## which GPU, which flags, at what cost: estimates with their arithmetic (GPU, MODEL)
 	@$(PYTHON) -m scripts.install app
-	@$(APP) -m backend.plan $(if $(GPU),--gpu $(GPU)) $(if $(MODEL),--model $(MODEL))
+	@$(APP) -m backend.plan $(if $(GPU),--gpu "$(GPU)") $(if $(MODEL),--model "$(MODEL)")
 
 bench:  ## measure a server that runs (URL) with the article's questions, and write what it costs (PRICE, CURRENCY)
 	@$(PYTHON) -m scripts.install backend

@@ -13,7 +13,7 @@ from backend import models
 from backend.build import Build
 from backend.gpu_checks import check_gpus
 from backend.hardware import Hardware, missing_instructions
-from backend.model_checks import check_adapters, check_context, check_draft, check_heads
+from backend.model_checks import check_adapters, check_context, check_draft, check_heads, check_numbers
 from backend.models import ModelShape
 from backend.refusal import Refusal
 
@@ -65,10 +65,12 @@ def check(
     shape_of: Callable[[str], ModelShape] = models.shape,
 ) -> list[str]:
     """Judge the flags of a command; warnings about what would work. `shape` None: nothing is known of the model."""
-    warnings = check_gpus(hardware, flags) if hardware.gpus else []
     if shape is not None:
         check_heads(flags, shape)
+    warnings = check_gpus(hardware, flags) if hardware.gpus else []
+    if shape is not None:
         check_context(flags, shape)
+        warnings += check_numbers(flags, shape)
         warnings += check_draft(flags, shape, shape_of)
         warnings += check_adapters(flags, shape)
     return warnings

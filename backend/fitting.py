@@ -28,14 +28,20 @@ CPU_ITSELF_GIB = 1.2
 # Ampere and later: natively from 8.9 on, before that in 8 bits in memory only (Marlin)
 WEIGHTS_IN_8_BITS_FROM = (8, 0)
 SPLITS = (2, 4, 8)
+ESTIMATE_ERROR_GIB = 0.5  # "some tenths of a GiB", docs/planner.md: what is short by less is tried
+LARGER_SHARE = 0.95  # of the memory, instead of vLLM's 0.92: where nothing else is on the card
+CPU_PARAMETERS = 1.6e9  # up to about 1.5 billion a CPU writes at a bearable speed (README)
 _UNITS = {"K": 1024, "M": 1024**2, "G": GIB, "k": 10**3, "m": 10**6, "g": 10**9, "": 1}
 
 
 def check_gpu_memory(hardware: Hardware, flags: Mapping[str, object], shape: ModelShape) -> Fit:
-    """The fit on the smallest of the GPUs used; raises Refusal with what is missing and what would fit."""
+    """The fit on the smallest of the GPUs used; raises Refusal with what is missing and what would fit.
+
+    What is short by less than the estimate's error is for `near_miss`.
+    """
     gpu = min(hardware.gpus[: gpus_needed(flags)], key=lambda gpu: gpu.memory_gib)
     fit = fit_on(gpu, flags, shape)
-    if fit.fits:
+    if fit.short_gib < ESTIMATE_ERROR_GIB:
         return fit
     length = flags.get("max-model-len")
     asked = f" with {length:,} tokens of context" if isinstance(length, int) and length > 0 else ""
@@ -45,6 +51,17 @@ def check_gpu_memory(hardware: Hardware, flags: Mapping[str, object], shape: Mod
         f"({gpu.memory_gib:.1f} GiB{each}; estimate: weights {fit.weights_gib:.1f}, overhead {fit.overhead_gib:.1f}). "
         f"{_would_fit(hardware, gpu, flags, shape, fit)}"
     )
+
+
+def near_miss(hardware: Hardware, flags: Mapping[str, object], shape: ModelShape, fit: Fit) -> list[str]:
+    """A warning where it does not fit by less than the estimate may be wrong."""
+    if fit.fits:
+        return []
+    gpu = min(hardware.gpus[: gpus_needed(flags)], key=lambda gpu: gpu.memory_gib)
+    remedies = _would_fit(hardware, gpu, flags, shape, fit)
+    return [
+        f"{fit.short_gib:.1f} GiB are missing on {gpu.name}, less than the estimate may be wrong by: try it. {remedies}"
+    ]
 
 
 def fit_on(gpu: Gpu, flags: Mapping[str, object], shape: ModelShape) -> Fit:
@@ -72,7 +89,7 @@ def facts_of(gpu: Gpu) -> GpuFacts:
 
 
 def check_cpu_memory(hardware: Hardware, flags: Mapping[str, object], shape: ModelShape) -> list[str]:
-    """A warning where the cache may fill the memory; raises Refusal where the weights alone do."""
+    """Warnings where it would be slow or the cache may fill the memory; Refusal where the weights alone do."""
     weights = (shape.linear_parameters * shape.bits + (shape.parameters - shape.linear_parameters) * 16) / 8 / GIB
     cache = size_bytes(flags.get("kv-cache-memory-bytes")) / GIB
     short = weights + CPU_ITSELF_GIB - hardware.memory_gib
@@ -82,12 +99,18 @@ def check_cpu_memory(hardware: Hardware, flags: Mapping[str, object], shape: Mod
             f"{shape.id} does not fit: its weights take {weights:.1f} GiB and vLLM itself {CPU_ITSELF_GIB}, and there "
             f"are {hardware.memory_reason}, {short:.1f} GiB too few: {smaller}end other programs, or raise the limit."
         )
+    warnings = []
+    if shape.parameters > CPU_PARAMETERS:
+        warnings.append(
+            f"{shape.id} has {shape.parameters / 1e9:.1f} billion parameters; a CPU suits models of up to about 1.5 "
+            "billion: the answers will be slow"
+        )
     if short + cache > 0:
-        return [
+        warnings.append(
             f"weights ({weights:.1f} GiB), cache (up to {cache:.1f}) and vLLM itself ({CPU_ITSELF_GIB}) come to "
             f"{short + cache:.1f} GiB more than there is: lower it with -- --kv-cache-memory-bytes"
-        ]
-    return []
+        )
+    return warnings
 
 
 def size_bytes(value: object) -> float:
@@ -101,6 +124,11 @@ def _would_fit(hardware: Hardware, gpu: Gpu, flags: Mapping[str, object], shape:
     remedies: list[str] = []
     if fit.kv_tokens >= sizing.LEAST_CONTEXT:
         remedies.append(f"{fit.kv_tokens:,} tokens of context, `-- --max-model-len {fit.kv_tokens}`")
+    share = flags.get("gpu-memory-utilization", sizing.UTILIZATION)
+    larger = {**flags, "gpu-memory-utilization": LARGER_SHARE}
+    alone = gpu.free_gib >= LARGER_SHARE * gpu.memory_gib
+    if isinstance(share, float) and share < LARGER_SHARE and alone and fit_on(gpu, larger, shape).fits:
+        remedies.append(f"a larger share of the memory, `-- --gpu-memory-utilization {LARGER_SHARE}`")
     suited = _suited(hardware, shape)
     if suited is not None:
         remedies.append(f"what suits this GPU, `--profile {suited.name}` with the model it names")

@@ -3,14 +3,18 @@
     from_words(["--tensor-parallel-size", "2", "--no-enable-prefix-caching"])
     ->  {"tensor-parallel-size": 2, "enable-prefix-caching": False}
 
-Values are read as YAML reads them, as in a profile. Limits: it knows names and values, not which flags vLLM has (its
-own parser says that later); a dotted name (`--hf-overrides.rope_parameters.factor 4`) becomes nested mappings.
+Values are read as YAML reads them, as in a profile; those that are reckoned with here as vLLM reads them, and refused
+if they can't be read. Limits: it knows names and values, not which flags vLLM has (its own parser says that
+later); a dotted name (`--hf-overrides.rope_parameters.factor 4`) becomes nested mappings.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
+
+from backend.refusal import Refusal
 
 SHORT = {
     "-tp": "tensor-parallel-size",
@@ -19,22 +23,64 @@ SHORT = {
     "-q": "quantization",
     "-sc": "speculative-config",
 }
+# vLLM 0.32 takes 4k and 4K for these (human_readable_int in vllm/utils/argparse_utils.py), for the others digits alone
+SIZES = ("max-model-len", "max-num-batched-tokens")
+COUNTS = (
+    *("tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size"),
+    *("max-num-seqs", "max-num-queued-reqs", "max-lora-rank"),
+)
+MAPPINGS = ("hf-overrides", "speculative-config")
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 def from_words(words: Sequence[str]) -> dict[str, object]:
-    """What a command line of vLLM says, by long names."""
-    import yaml
-
+    """What a command line of vLLM says, by long names; raises Refusal."""
     flags: dict[str, object] = {}
     for name, values in _groups(words):
-        read = [yaml.safe_load(value) if value else value for value in values]
+        read = [_read(name, value) for value in values]
         value: object = read[0] if len(read) == 1 else read
         if not read and name.startswith("no-"):
             name, value = name.removeprefix("no-"), False
         elif not read:
             value = True
+        if name in (*SIZES, *COUNTS):
+            value = _whole(name, values)
+        elif name == "gpu-memory-utilization":
+            value = _share(name, values)
+        elif name in MAPPINGS and not isinstance(value, Mapping):
+            raise Refusal(f'--{name} {" ".join(values)}: this is not JSON, such as \'{{"method": "ngram"}}\'.')
         _put(flags, name, value)
     return flags
+
+
+def _read(name: str, text: str) -> object:
+    """As YAML; what YAML can't read is text, such as a chat template."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text) if text else text
+    except yaml.YAMLError:
+        return text
+
+
+def _whole(name: str, values: Sequence[str]) -> int:
+    """A number of something; -1 and auto: as much as fits."""
+    text, said = (values[0] if len(values) == 1 else ""), " ".join([f"--{name}", *values])
+    if name == "max-model-len" and text.lower() in ("-1", "auto"):
+        return -1
+    match = re.fullmatch(r"(\d+(?:\.\d+(?=[kmgt]))?)([kmgtKMGT]?)", text)
+    if match and (name in SIZES or not match[2]) and (number := int(float(match[1]) * _UNITS[match[2]])) > 0:
+        return number
+    auto = ", or auto" if name == "max-model-len" else ""
+    what = f"a whole number, such as 32768 or 32k{auto}" if name in SIZES else "a whole number of 1 or more"
+    raise Refusal(f"{said}: give {what}.")
+
+
+def _share(name: str, values: Sequence[str]) -> float:
+    text = " ".join(values)
+    if re.fullmatch(r"\d*\.?\d+|1\.", text) and 0 < float(text) <= 1:
+        return float(text)
+    raise Refusal(f"--{name} {text}: it is not a share between 0 and 1, such as 0.9.")
 
 
 def to_words(flags: Mapping[str, object]) -> list[str]:

@@ -52,6 +52,9 @@ def find(name: str) -> GpuFacts:
     for facts in known():
         if wanted in {plain(known_as) for known_as in (facts.id, facts.name, *facts.aliases)}:
             return facts
+    near = [facts.id for facts in known() if len(wanted) > 1 and wanted in plain(facts.id)]
+    if near:
+        raise UnknownGpu(f"There are several GPUs {name!r}: did you mean {' or '.join(near)}?")
     names = ", ".join(facts.id for facts in known())
     raise UnknownGpu(f"Nothing is known of a GPU {name!r}; there are facts about {names}.")
 

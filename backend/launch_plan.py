@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from backend import adapters, gpus, models
 from backend.build import Build
 from backend.checks import check, check_build
-from backend.fitting import check_cpu_memory, check_gpu_memory
+from backend.fitting import check_cpu_memory, check_gpu_memory, near_miss
 from backend.flags import from_words, to_words
 from backend.hardware import Gpu, Hardware
-from backend.models import UnknownModel
+from backend.models import BrokenModel, UnknownModel
 from backend.profiles import Choice, choose
 from backend.refusal import Refusal
 
@@ -66,14 +66,17 @@ def plan(wish: Wish, hardware: Hardware, installed: Build, environment: Mapping[
     """Choose and check; raises Refusal, NoProfile, BadAdapter."""
     check_build(hardware, installed, environment.get("VLLM_ENABLE_CUDA_COMPATIBILITY", "0").lower() in ("1", "true"))
     on_cpu = installed.kind == "cpu" or not hardware.gpus
-    choice = choose(hardware, wish.model, wish.profile, on_cpu, wish.options)
+    given = from_words(wish.extra)
+    choice = choose(hardware, wish.model, wish.profile, on_cpu, wish.options, given)
     added = {**choice.flags, **_lora(wish)}
-    flags = {**choice.all_flags, **added, **from_words(wish.extra)}
+    flags = {**choice.all_flags, **added, **given}
     model = str(flags["model"])
     here = replace(hardware, gpus=()) if on_cpu else hardware
-    memory = f"{hardware.memory_reason}; {hardware.cores} cores"
+    memory = f"{hardware.memory_reason}; {hardware.cores} cores" if on_cpu else "not estimated"
     try:
         shape = models.shape(model)
+    except BrokenModel as error:
+        raise Refusal(str(error)) from error
     except UnknownModel as error:
         warnings = [f"not checked whether it fits: {error}"]
         warnings += check(here, flags, None)
@@ -83,6 +86,7 @@ def plan(wish: Wish, hardware: Hardware, installed: Build, environment: Mapping[
             warnings += check_cpu_memory(here, flags, shape)
         else:
             fit = check_gpu_memory(here, flags, shape)
+            warnings += near_miss(here, flags, shape, fit)
             memory = (
                 f"weights {fit.weights_gib:.1f} GiB, overhead {fit.overhead_gib:.1f}, KV cache {fit.kv_gib:.1f} a GPU: "
                 f"{fit.kv_tokens:,} tokens, up to {fit.max_model_len:,} in a conversation (an estimate)"

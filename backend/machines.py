@@ -75,7 +75,8 @@ def machine(gpus: Sequence[Gpu]) -> Machine | None:
     if not rows:
         rows = [row for row in table().machines if row.gpu == ANY and _reaches(gpus[0], row)]
     fitting = [row for row in rows if row.count <= len(gpus)]
-    return max(fitting, key=lambda row: row.count, default=None)  # of several with one count, the first
+    # the one that asks for most: memory first; of several alike, the first
+    return max(fitting, key=lambda row: (row.memory_gib, row.count), default=None)
 
 
 def known_id(gpu: Gpu) -> str | None:

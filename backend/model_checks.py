@@ -8,8 +8,11 @@ from backend import adapters
 from backend.adapters import BadAdapter
 from backend.flags import number
 from backend.models import ModelShape, UnknownModel
+from backend.profiles import BUNDLED_NAME, is_bundled
 from backend.refusal import Refusal
 
+# Plain FP8, of scale 1, ends at 448: docs/profiles.md says where Qwen2.5's keys go beyond it
+UNSCALED_CACHE = ("fp8", "fp8_e4m3", "fp8_e5m2")
 MOST_GPUS = 16  # of one host, so far
 
 
@@ -55,6 +58,29 @@ def check_context(flags: Mapping[str, object], shape: ModelShape) -> None:
         )
 
 
+def check_numbers(flags: Mapping[str, object], shape: ModelShape) -> list[str]:
+    """The kind of numbers of weights and cache."""
+    asked = flags.get("quantization")
+    if isinstance(asked, str):
+        wanted, has = asked.removeprefix("auto_").split("_")[0], shape.quantization
+        if has is None and wanted in ("awq", "gptq"):
+            raise Refusal(
+                f"--quantization {asked}: the weights of {shape.id} are in 16 bits, and {wanted.upper()} can't be made "
+                "of them while loading: take fp8, or a copy of the model in 4 bits (and no --quantization)."
+            )
+        if has is not None and wanted == "fp8" and has in ("awq", "gptq"):
+            raise Refusal(
+                f"--quantization {asked}: the weights of {shape.id} are quantized already ({has}), and vLLM does not "
+                "do it twice: leave it out, or take a profile without it."
+            )
+    if flags.get("kv-cache-dtype") in UNSCALED_CACHE and "qwen2.5" in shape.id.lower():
+        return [
+            f"--kv-cache-dtype {flags['kv-cache-dtype']} has no scales, with which Qwen2.5-7B was reported to answer "
+            "nonsense (docs/profiles.md): take --fp8-kv-cache"
+        ]
+    return []
+
+
 def check_draft(flags: Mapping[str, object], shape: ModelShape, shape_of: Callable[[str], ModelShape]) -> list[str]:
     """A draft model proposes token numbers, so it must number the same vocabulary; none goes well with JSON."""
     speculative = flags.get("speculative-config")
@@ -84,10 +110,18 @@ def check_adapters(flags: Mapping[str, object], shape: ModelShape) -> list[str]:
     """Each adapter must have the widths of the model's matrices and a rank that is allowed."""
     modules = flags.get("lora-modules")
     words = [modules] if isinstance(modules, str) else modules if isinstance(modules, list) else []
+    served = flags.get("served-model-name", flags.get("model"))
+    names = list(served) if isinstance(served, list) else [served]
     warnings: list[str] = []
     for word in words:
         if isinstance(word, str) and "=" in word:  # vLLM also takes JSON here, which is left to it
             name, _, path = word.partition("=")
+            if name in names:
+                raise Refusal(
+                    f"{name} is the name of two: of an adapter and of another, or of the model itself. Give each "
+                    "adapter a name of its own."
+                )
+            names.append(name)
             warnings += _adapter(name, path, flags, shape)
     return warnings
 
@@ -117,7 +151,7 @@ def _adapter(name: str, path: str, flags: Mapping[str, object], shape: ModelShap
             f"The adapter {name} has rank {adapter.rank} and --max-lora-rank is {allowed}: add `-- --max-lora-rank "
             f"{adapters.rank_for([adapter])}`."
         )
-    served = flags.get("served-model-name")
-    if not any(adapters.same_family(adapter.base, model) for model in (shape.id, served) if isinstance(model, str)):
+    names = [shape.id, flags.get("served-model-name"), BUNDLED_NAME if is_bundled(shape.id) else None]
+    if not any(adapters.same_family(adapter.base, name) for name in names if isinstance(name, str)):
         return [f"the adapter {name} fits, but was trained for {adapter.base or 'a model it does not name'}"]
     return []

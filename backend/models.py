@@ -28,6 +28,10 @@ class UnknownModel(Exception):
     """The shape of this model can't be had; the message says why, and what to do."""
 
 
+class BrokenModel(UnknownModel):
+    """There is a config.json, and vLLM could not read it either."""
+
+
 @dataclass(frozen=True)
 class ModelShape:
     """What the arithmetic needs of a model. Parameters are counted from the shapes of its matrices."""
@@ -79,7 +83,15 @@ def config(model: str) -> dict[str, Any]:
 
 
 def from_config(model: str, values: Mapping[str, Any]) -> ModelShape:
-    """Count. Biases and norms are counted too: they are few, but the sum then is the published one."""
+    """Count; raises UnknownModel."""
+    try:
+        return _count(model, values)
+    except (TypeError, AttributeError, ValueError, ZeroDivisionError) as error:
+        raise BrokenModel(f"The config.json of {model} holds a value of the wrong kind ({error}).") from error
+
+
+def _count(model: str, values: Mapping[str, Any]) -> ModelShape:
+    """Biases and norms are counted too: they are few, but the sum then is the published one."""
     kind = values.get("model_type")
     if kind not in KINDS:
         raise UnknownModel(f"{model} is of the kind {kind!r}; the arithmetic here is for {', '.join(KINDS)} only.")
@@ -156,9 +168,9 @@ def _parse(text: bytes, model: str) -> dict[str, Any]:
     try:
         values = json.loads(text)
     except ValueError as error:
-        raise UnknownModel(f"The config.json of {model} is not JSON: {error}.") from error
+        raise BrokenModel(f"The config.json of {model} is not JSON: {error}.") from error
     if not isinstance(values, dict):
-        raise UnknownModel(f"The config.json of {model} is not a JSON object.")
+        raise BrokenModel(f"The config.json of {model} is not a JSON object.")
     return values
 
 

@@ -1,12 +1,13 @@
 """Which GPU and which profile, and what will it cost? Estimates with their arithmetic, and a recommendation.
 
-    python -m backend.plan [--gpu NAME | detected] [--model ID] [--context N] [--users N] [--ttft-ms N] [--tpot-ms N]
-                           [--currency CNY] [--json]
+    python -m backend.plan [--gpu NAME | detected] [--gpus N] [--model ID] [--context N] [--users N]
+                           [--ttft-ms N] [--tpot-ms N] [--currency CNY] [--json]
     python -m backend.plan --check       # the estimates beside what was measured
 
 Without --gpu, all known GPUs are compared. NAME is an id of `backend/data/gpus.yaml` or what the driver calls the card;
 `detected` is the one that is here, with the memory that its driver reports. The workload is 512 tokens in and 512 out;
---context adds one prompt of that length. docs/planner.md explains model, calibration and limits.
+--context adds one prompt of that length. docs/planner.md explains model, calibration and limits. The exit code is 1
+where nothing meets what was asked, and 2 where that can't be planned.
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from backend import comparison, plan_text
 from backend.gpus import GpuFacts, UnknownGpu, find, known
 from backend.hardware import detect
 from backend.machines import table
 from backend.models import UnknownModel
-from backend.planning import Option, Wish, options
+from backend.planning import Option, Wish, options, recommended
 from backend.prices import currencies
+from backend.profiles import NoProfile
 
 DETECTED = "detected"
+# The load for which all GPUs are compared where nothing is asked: a small team, with the article's wait for an answer
+ASSUMED_USERS, ASSUMED_TTFT_MS, ASSUMED_TPOT_MS = 16, 2000, 50
 
 
 class BadRequest(Exception):
@@ -35,6 +40,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m backend.plan", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--gpu", help="a known GPU, or `detected` (default: compare all that are known)")
+    parser.add_argument("--gpus", type=positive, metavar="N", help="so many of it (default: 1)")
     parser.add_argument("--model", help="Hugging Face id or local folder (default: each profile's own)")
     parser.add_argument(
         "--context", type=positive, metavar="N", help="tokens that one conversation must be able to hold"
@@ -45,7 +51,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--currency", default="CNY", choices=currencies(), help="of the prices (default: CNY)")
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--check", action="store_true", help="print the estimates beside what was measured, and stop")
-    return parser.parse_args(argv)
+    asked = parser.parse_args(argv)
+    if asked.check and asked.json:
+        parser.error("--check prints text: leave out --json")
+    return asked
 
 
 def positive(text: str) -> int:
@@ -56,9 +65,11 @@ def positive(text: str) -> int:
     return value
 
 
-def plan(gpu: str | None, wish: Wish) -> list[tuple[GpuFacts, list[Option]]]:
+def plan(gpu: str | None, gpus: int | None, wish: Wish) -> list[tuple[GpuFacts, list[Option]]]:
     """What was asked: the options of each GPU."""
     if gpu == DETECTED:
+        if gpus is not None:
+            raise BadRequest("--gpus goes with a GPU that is named; `detected` takes as many as there are.")
         found = detect()
         if not found.gpus:
             names = ", ".join(facts.id for facts in known())
@@ -70,8 +81,10 @@ def plan(gpu: str | None, wish: Wish) -> list[tuple[GpuFacts, list[Option]]]:
         facts = find(smallest.name)
         return [(facts, options(facts, wish, len(found.gpus), smallest.memory_gib))]
     with_profiles = {row.gpu for row in table().machines}
-    chosen = [find(gpu)] if gpu is not None else [facts for facts in known() if facts.id in with_profiles]
-    return [(facts, options(facts, wish)) for facts in chosen]
+    if gpu is not None:
+        facts = find(gpu)
+        return [(facts, options(facts, wish, gpus or 1))]
+    return [(facts, options(facts, wish, gpus)) for facts in known() if facts.id in with_profiles]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,18 +94,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(comparison.text())
         return 0
     wish = Wish(asked.model, asked.context, asked.users, asked.ttft_ms, asked.tpot_ms, asked.currency)
+    assumed = asked.gpu is None and (wish.context, wish.users, wish.ttft_ms, wish.tpot_ms) == (None,) * 4
+    if assumed:
+        wish = replace(wish, users=ASSUMED_USERS, ttft_ms=ASSUMED_TTFT_MS, tpot_ms=ASSUMED_TPOT_MS)
     try:
-        found = plan(asked.gpu, wish)
-    except (BadRequest, UnknownGpu, UnknownModel) as error:
+        found = plan(asked.gpu, asked.gpus, wish)
+    except (BadRequest, UnknownGpu, UnknownModel, NoProfile) as error:
         print(error, file=sys.stderr)
         return 2
     if asked.json:
         print(json.dumps(plan_text.as_json(found, wish), indent=2, ensure_ascii=False))
     elif asked.gpu is None:
-        print(plan_text.compared(found, wish))
+        print(plan_text.compared(found, wish, assumed))
     else:
         print("\n\n".join(plan_text.detailed(facts, each, wish) for facts, each in found))
-    return 0
+    return 0 if any(recommended(each) for _, each in found) else 1
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from backend.gpus import GpuFacts
-from backend.planning import OUTPUT_TOKENS, PROMPT_TOKENS, Option, Wish, recommended
+from backend.planning import OUTPUT_TOKENS, PROMPT_TOKENS, Option, Wish, duration, recommended, users_text
 from backend.prices import Price, price
 from backend.sizing import LENGTHS
 
@@ -33,36 +34,66 @@ def detailed(facts: GpuFacts, found: Sequence[Option], wish: Wish) -> str:
     return "\n".join([*lines, "", *_recommendation(found, wish)])
 
 
-def compared(found: Sequence[tuple[GpuFacts, Sequence[Option]]], wish: Wish) -> str:
-    """All GPUs: the recommended profile of each, and the cheapest that will do."""
-    users = wish.users or max(wish.columns)
+def compared(found: Sequence[tuple[GpuFacts, Sequence[Option]]], wish: Wish, assumed: bool = False) -> str:
+    """All GPUs: the recommended profile of each, and the cheapest that will do. `assumed`: the wish is ours."""
+    users, head = wish.at, ["GPU, profile", "GPUs", "KV tokens", "ceiling"]
+    head += [f"{users_text(count)} " for count in wish.columns]
+    head += ["first token", f"{wish.currency}/hour", f"per million, {users_text(users)}"]
     lines = [
         f"Estimates (docs/planner.md) for {WORKLOAD}. `--gpu NAME` shows the arithmetic.",
-        "",
-        f"{'':22}{'':>5}{'KV cache,':>11}{'ceiling,':>10}  tokens/s with so many users",
-        f"{'GPU, profile':22}{'GPUs':>5}{'tokens':>11}{'1 user':>10}"
-        + "".join(f"{count:>8}" for count in wish.columns)
-        + f"{f'{wish.currency}/hour':>10}   per million, {users} user{'s' if users > 1 else ''}",
+        f"Ceiling: what bandwidth allows one user; under users: tokens/s of all together; first token: with "
+        f"{users_text(users)}.",
     ]
+    if assumed:
+        lines.append(
+            f"Nothing was asked, so {users_text(users)}, the first token within {wish.ttft_ms:,g} ms and each further "
+            f"one within {wish.tpot_ms:g} ms are assumed (--users, --ttft-ms, --tpot-ms)."
+        )
+    rows: list[list[str]] = [head]
     paid: list[tuple[float, str]] = []
     for facts, options in found:
         option = recommended(options)
         if option is None:
-            lines.append(f"{facts.id:22}    - {_nearest(options)}")
+            rows.append([facts.id, _nearest(options)])
             continue
-        name = option.profile if option.profile.startswith(facts.id) else f"{facts.id}, {option.profile}"
-        lines.append(
-            f"{name:22}{option.gpus:>5}{option.fit.kv_tokens:>11,}{option.ceiling_tokens_s:>10.0f}"
-            + "".join(f"{option.speeds[count].output_throughput:>8,.0f}" for count in wish.columns)
-            + f"{_money(option.per_hour):>10}   {_money(option.per_million(users)):>11}"
-        )
+        rows.append(_row(facts, option, wish))
         if option.per_hour is not None:
-            what = f"{facts.name}, {option.profile}, at {option.per_hour:g} {wish.currency} an hour"
+            what = f"{facts.name}, {option.profile}{_cards(option)}, at {option.per_hour:g} {wish.currency} an hour"
             paid.append((option.per_hour, what))
+    widths = [max(len(row[column]) for row in rows if len(row) > 2) for column in range(len(head))]
+    widths[0] = max(len(row[0]) for row in rows)
+    lines.append("")
+    for row in rows:
+        if len(row) == 2:
+            lines.append(f"{row[0]:{widths[0]}}  - {row[1]}")
+        else:
+            cells = zip(row[1:], widths[1:], strict=True)
+            lines.append("  ".join([f"{row[0]:{widths[0]}}", *(f"{cell:>{width}}" for cell, width in cells)]))
     lines += ["", "- for a price: none with a source in backend/data/prices.yaml; put in your own."]
+    lines.append("* not all of them run at once: the others wait.")
     if paid:
         lines.append(f"The cheapest an hour that will do, of those with a price: {min(paid)[1]}.")
+    else:
+        lines.append("None that will do has a price.")
     return "\n".join(lines)
+
+
+def _row(facts: GpuFacts, option: Option, wish: Wish) -> list[str]:
+    """One GPU's cells."""
+    speeds = [option.speeds[users] for users in wish.columns]
+    return [
+        option.profile if option.profile.startswith(facts.id) else f"{facts.id}, {option.profile}",
+        f"{option.gpus}",
+        f"{option.fit.kv_tokens:,}",
+        f"{option.ceiling_tokens_s:,.0f}",
+        *(
+            f"{speed.output_throughput:,.0f}" + ("*" if speed.running < users else " ")
+            for users, speed in zip(wish.columns, speeds, strict=True)
+        ),
+        duration(option.speeds[wish.at].ttft_ms),
+        _money(option.per_hour),
+        _money(option.per_million(wish.at)),
+    ]
 
 
 def as_json(found: Sequence[tuple[GpuFacts, Sequence[Option]]], wish: Wish) -> dict[str, Any]:
@@ -91,7 +122,7 @@ def _gpu_json(facts: GpuFacts, options: Sequence[Option], wish: Wish) -> dict[st
 
 def _block(option: Option, wish: Wish) -> Iterator[str]:
     """One profile."""
-    cards = f" on {option.gpus} GPUs" if option.gpus > 1 else ""
+    cards = _cards(option)
     yield f"{option.profile}{cards} ({option.model.id}): {'; '.join(option.problems) or 'will do'}"
     yield from (f"  {step}" for step in option.fit.steps)
     if not option.fit.fits:
@@ -118,8 +149,8 @@ def _expected(option: Option, users: int, currency: str) -> str:
     """One number of users: the range of tokens/s, times, price."""
     speed = option.speeds[users]
     low, high = (speed.output_throughput * (1 + sign * option.within) for sign in (-1, 1))
-    text = f"{users:>4} user{'s' if users > 1 else ' '} {low:,.0f} to {high:,.0f} tokens/s, "
-    text += f"first token {speed.ttft_ms:,.0f} ms, then {speed.tpot_ms:.1f} ms each"
+    text = f"{users:>4,} user{'s' if users > 1 else ' '} {low:,.0f} to {high:,.0f} tokens/s, "
+    text += f"first token {duration(speed.ttft_ms)}, then {speed.tpot_ms:.1f} ms each"
     if option.per_hour is not None:
         text += f"; {_money(option.per_million(users))} {currency} a million tokens"
     return text + (f"; {speed.running} run at once" if speed.running < users else "")
@@ -130,13 +161,13 @@ def _recommendation(found: Sequence[Option], wish: Wish) -> Iterator[str]:
     if best is None:
         yield "Recommended: none of these; " + (_nearest(found) if found else "no profile suits this model") + "."
         return
-    count = f" on {best.gpus} GPUs" if best.gpus > 1 else ""
-    yield f"Recommended: {best.profile}{count}: {best.reason}."
+    yield f"Recommended: {best.profile}{_cards(best)}: {best.reason}."
     yield f"  It is the first in the order of backend/machines.yaml that {_met(wish)}."
-    cost = f", {best.per_hour:g} {wish.currency} an hour" if best.per_hour is not None else ""
-    yield (
-        f"  python -m backend.serve --profile {best.profile}" + (f" --model {wish.model}" if wish.model else "") + cost
-    )
+    model = f" --model {shlex.quote(wish.model)}" if wish.model else ""
+    split = f" -- --tensor-parallel-size {best.split}" if best.split > 1 else ""
+    yield f"  python -m backend.serve --profile {best.profile}{model}{split}"
+    if best.per_hour is not None:
+        yield f"  It costs {best.per_hour:g} {wish.currency} an hour."
 
 
 def _nearest(options: Sequence[Option]) -> str:
@@ -149,7 +180,7 @@ def _met(wish: Wish) -> str:
     """What was asked, as a clause."""
     asked = [
         f"holds {wish.context:,} tokens" if wish.context else "",
-        f"runs {wish.users} users at once" if wish.users else "",
+        f"runs {users_text(wish.users)} at once" if wish.users else "",
         f"gives the first token within {wish.ttft_ms:g} ms" if wish.ttft_ms else "",
         f"gives each further one within {wish.tpot_ms:g} ms" if wish.tpot_ms else "",
     ]
@@ -161,6 +192,12 @@ def _price_line(found: Price | None, currency: str) -> str:
         return f"price: none in {currency} with a source for it; put yours into backend/data/prices.yaml"
     cards = f" for {found.gpus} of them" if found.gpus > 1 else ""
     return f"price: {found.per_hour:g} {found.currency} an hour{cards} ({found.source}; date: {found.date})"
+
+
+def _cards(option: Option) -> str:
+    if option.gpus == 1:
+        return ""
+    return f" on {option.gpus} GPUs" + (f", the model split among {option.split}" if option.split > 1 else "")
 
 
 def _money(value: float | None) -> str:

@@ -11,13 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from backend.fitting import ESTIMATE_ERROR_GIB, SPLITS
 from backend.gpus import GpuFacts
 from backend.hardware import Gpu
-from backend.machines import Machine, Suggestion, machine, table
+from backend.machines import Suggestion, machine, table
 from backend.measurements import measurements
+from backend.model_checks import divides
 from backend.models import ModelShape, shape
 from backend.prices import per_hour, per_million_tokens
-from backend.profiles import is_quantized, profiles
+from backend.profiles import for_model, profiles
 from backend.sizing import Fit, Serving, fit, serving
 from backend.speed import Speed, ceiling_tokens_s, estimate
 
@@ -70,6 +72,8 @@ class Option:
     per_hour: float | None
     problems: tuple[str, ...]
     """What was asked and is not met; empty: this profile will do"""
+    split: int = 1
+    """Among so many GPUs, beyond what the profile says: it does not fit one"""
 
     def per_million(self, users: int) -> float | None:
         """The price of a million tokens with so many users all the time."""
@@ -86,41 +90,30 @@ def options(facts: GpuFacts, wish: Wish, count: int | None = None, memory_gib: f
     if memory_gib is not None:
         facts = replace(facts, memory_gib=memory_gib)
     found = []
-    for gpus, suggestion in suggestions(facts, count):
+    for gpus, suggestion in suggestions(facts, count, wish.model):
         profile = profiles()[suggestion.profile]
         flags: dict[str, Any] = {**profile.flags, **suggestion.flags}
-        if wish.model is not None and not suits(flags, wish.model):
-            continue
         parallel = flags.get("tensor-parallel-size", 1)
         if gpus > parallel:
             flags["data-parallel-size"] = gpus // parallel
         model = shape(wish.model or flags["model"])
-        found.append(option(suggestion, facts, gpus, model, serving(flags, model, facts), wish))
+        made = option(suggestion, facts, gpus, model, serving(flags, model, facts), wish)
+        for split in SPLITS:
+            if not made.fit.fits and parallel < split <= gpus and divides(split, model):
+                flags |= {"tensor-parallel-size": split, "data-parallel-size": gpus // split}
+                made = replace(option(suggestion, facts, gpus, model, serving(flags, model, facts), wish), split=split)
+        found.append(made)
     return found
 
 
-def suggestions(facts: GpuFacts, count: int | None) -> Iterator[tuple[int, Suggestion]]:
-    """From the rows of machines.yaml, with the number of GPUs: best first, fewest first."""
+def suggestions(facts: GpuFacts, count: int | None, model: str | None) -> Iterator[tuple[int, Suggestion]]:
+    """From the rows of machines.yaml, with the number of GPUs: best first, fewest first; those that suit the model."""
     card = Gpu(facts.name, facts.memory_gib, facts.memory_gib, facts.compute_capability)
-    rows: list[tuple[int, Machine | None]]
-    if count is not None:
-        rows = [(count, machine([card] * count))]
-    else:
-        numbers = {row.count for row in table().machines if row.gpu == facts.id} or {1}
-        rows = [(number, machine([card] * number)) for number in sorted(numbers)]
-    for gpus, row in rows:
-        for suggestion in row.profiles if row else ():
+    rows = {row.count for row in table().machines if row.gpu == facts.id} or {1}
+    for gpus in sorted(rows) if count is None else [count]:
+        row = machine([card] * gpus)
+        for suggestion in for_model(row.profiles, model) if row else ():
             yield gpus, suggestion
-
-
-def suits(flags: dict[str, Any], model: str) -> bool:
-    """Whether a profile may serve this model: its own, or one of the same kind of weights, without another's YaRN."""
-    if flags.get("model") == model:
-        return True
-    quantized = is_quantized(str(flags.get("model", "")))
-    return (
-        quantized == is_quantized(model) and not (quantized and "quantization" in flags) and "hf-overrides" not in flags
-    )
 
 
 def option(
@@ -156,16 +149,31 @@ def option(
 def problems(held: Fit, speeds: dict[int, Speed], wish: Wish) -> Iterator[str]:
     """What was asked and is not met, a clause each."""
     if not held.fits:
-        yield f"does not fit: {held.short_gib:.1f} GiB are missing on each GPU"
+        little = "" if held.short_gib >= ESTIMATE_ERROR_GIB else ", less than this estimate may be wrong by: try it"
+        yield f"does not fit: {held.short_gib:.1f} GiB are missing on each GPU{little}"
         return
     if wish.context and wish.context > held.max_model_len:
         yield f"its context is {held.max_model_len:,} tokens, {wish.context:,} are asked for"
     speed = speeds[wish.at]
     if speed.running < wish.at:
-        yield f"{speed.running} of {wish.at} users run at once, the others wait"
+        yield f"{speed.running} of {wish.at:,} users run at once, the others wait"
     for name, limit, value in (("ttft", wish.ttft_ms, speed.ttft_ms), ("tpot", wish.tpot_ms, speed.tpot_ms)):
         if limit is not None and value > limit:
-            yield f"{name} of about {value:,.0f} ms with {wish.at} users, {limit:g} ms are asked for"
+            yield f"{name} of about {duration(value)} with {users_text(wish.at)}, {limit:,g} ms are asked for"
+
+
+def users_text(number: int) -> str:
+    """How many, as words."""
+    return f"{number:,} user{'' if number == 1 else 's'}"
+
+
+def duration(ms: float) -> str:
+    """A time in the unit in which it can be read."""
+    if ms < 10e3:
+        return f"{ms:,.0f} ms"
+    if ms < 120e3:
+        return f"{ms / 1e3:.1f} s"
+    return f"{ms / 60e3:.1f} minutes" if ms < 7200e3 else f"{ms / 3600e3:,.1f} hours"
 
 
 def recommended(found: Sequence[Option]) -> Option | None:

@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from backend.flags import number
 from backend.hardware import Hardware
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).resolve().parent / "profiles"
 OPTIONS = Path(__file__).resolve().parent / "options"
 BUNDLED_MODEL = Path(__file__).resolve().parent / "demo_model" / "weights"
+BUNDLED_NAME = "pagoda-demo"  # under which it is served
 
 EVERYWHERE = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}  # vLLM reports its use to its makers otherwise
 ENVIRONMENT: Mapping[str, Mapping[str, str]] = {
@@ -32,6 +35,7 @@ ENVIRONMENT: Mapping[str, Mapping[str, str]] = {
     # and leaves the other core of a two-core machine to the API server and the page.
     "cpu-demo": {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_NUM_THREADS": "1"},
 }
+SPLITTING = {"tensor-parallel-size", "pipeline-parallel-size"}
 QUANTIZED = re.compile(r"awq|gptq|fp8|fp4|int4|int8|w4a16|w8a|[48]bit", re.IGNORECASE)  # in a model's name
 
 
@@ -101,12 +105,23 @@ def options() -> Mapping[str, Profile]:
 
 
 def choose(
-    hardware: Hardware, model: str | None, profile: str | None, cpu_build: bool, options: Sequence[str] = ()
+    hardware: Hardware,
+    model: str | None,
+    profile: str | None,
+    cpu_build: bool,
+    options: Sequence[str] = (),
+    given: Mapping[str, object] = MappingProxyType({}),
 ) -> Choice:
-    """Decide; raises NoProfile. `model` None: the bundled one on a CPU, the profile's own on a GPU."""
-    _check_names(profile, options)
-    decide = _on_gpus if hardware.gpus and not cpu_build else _on_cpu
-    name, reason, flags = decide(hardware, model, profile, options)
+    """Decide; raises NoProfile. `model` None: the bundled one on a CPU, the profile's own on a GPU.
+
+    `given`: flags that the user sets, which win; how many GPUs an engine takes decides how many replicas there are.
+    """
+    on_cpu = cpu_build or not hardware.gpus
+    _check_names(profile, options, on_cpu)
+    if on_cpu:
+        name, reason, flags = _on_cpu(hardware, model, profile, options)
+    else:
+        name, reason, flags = _on_gpus(hardware, model, profile, options, given)
     if model is None and profiles()[name].model is None:
         model = str(BUNDLED_MODEL)
     flags |= _flags_of(options)
@@ -125,7 +140,11 @@ def is_quantized(model: str) -> bool:
     """Whether the weights are already in 8 or 4 bits: as a local folder says, else by the name."""
     config = Path(model) / "config.json"
     if config.is_file():
-        return "quantization_config" in json.loads(config.read_text(encoding="utf-8"))
+        try:
+            values = json.loads(config.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise NoProfile(f"The config.json of {model} is not JSON: {error}.") from error
+        return isinstance(values, dict) and "quantization_config" in values
     return QUANTIZED.search(model.rpartition("/")[2]) is not None
 
 
@@ -136,9 +155,13 @@ def _flags_of(chosen: Sequence[str]) -> dict[str, object]:
     return flags
 
 
-def _check_names(profile: str | None, chosen: Sequence[str]) -> None:
+def _check_names(profile: str | None, chosen: Sequence[str], on_cpu: bool) -> None:
     if profile is not None and profile not in profiles():
         raise NoProfile(f"There is no profile {profile!r}; there are {', '.join(profiles())}.")
+    if profile is not None and profile.startswith("cpu") is not on_cpu:
+        fitting = ", ".join(name for name in profiles() if name.startswith("cpu") is on_cpu)
+        made, here = ("NVIDIA GPUs", "the CPU") if on_cpu else ("CPUs", "an NVIDIA GPU")
+        raise NoProfile(f"The profile {profile} is for {made}, and vLLM would run on {here}: there are {fitting}.")
     for option in chosen:
         if option not in options():
             raise NoProfile(f"There is no option {option!r}; there are {', '.join(options())}.")
@@ -167,7 +190,11 @@ def _on_cpu(
 
 
 def _on_gpus(
-    hardware: Hardware, model: str | None, profile: str | None, chosen: Sequence[str]
+    hardware: Hardware,
+    model: str | None,
+    profile: str | None,
+    chosen: Sequence[str],
+    given: Mapping[str, object],
 ) -> tuple[str, str, dict[str, object]]:
     """What the machine's row says, for the profile asked for or the first that suits the model."""
     from backend.machines import Suggestion, machine, table
@@ -192,32 +219,41 @@ def _on_gpus(
             "are needed. Use docker-compose.cpu.yml or `make demo`, which serve on the CPU, or name a profile."
         )
     else:
-        picked = _for_model(suggestions, model)
+        picked = next(iter(for_model(suggestions, model)), suggestions[0])
         reason = f"{hardware.gpu_reason}; {picked.reason}"
     flags: dict[str, object] = dict(picked.flags)
-    together = {**profiles()[picked.profile].flags, **flags}
-    gpus_of_one = int(str(together.get("tensor-parallel-size", 1)))
-    replicas = count // gpus_of_one
+    together = {**profiles()[picked.profile].flags, **flags, **given}
+    gpus_of_one = number(together, "tensor-parallel-size", 1) * number(together, "pipeline-parallel-size", 1)
+    least = 1 if SPLITTING & set(given) else 0  # that there are too few for what the user sets is said by the checks
+    replicas = number(given, "data-parallel-size", max(least, count // gpus_of_one))
     if replicas == 0:
         raise NoProfile(f"The profile {picked.profile} needs {gpus_of_one} GPUs, and there is {count}: name another.")
     if replicas > 1 or "data-parallel-size" in together:
         flags["data-parallel-size"] = replicas
         if "max-num-queued-reqs" in together:  # counted in front of all replicas
-            flags["max-num-queued-reqs"] = replicas * int(str(together["max-num-queued-reqs"]))
-        reason += f"; {replicas} replicas on {count} cards"
-    return picked.profile, reason, flags
+            flags["max-num-queued-reqs"] = replicas * number(together, "max-num-queued-reqs", 1)
+    used = replicas * gpus_of_one
+    if 1 < count >= used:
+        some = "" if used == count else f"{used} of "
+        reason += f"; {replicas} replica{'' if replicas == 1 else 's'} on {some}{count} cards"
+    return picked.profile, reason, {name: value for name, value in flags.items() if name not in given}
 
 
-def _for_model(suggestions: Sequence[Suggestion], model: str | None) -> Suggestion:
-    """The first that names this model; for a model of another name, the first whose flags don't contradict it."""
+def for_model(suggestions: Sequence[Suggestion], model: str | None) -> list[Suggestion]:
+    """Those that may serve the model, best first: launcher and planner take the same.
+
+    First those that name it; then those for its kind of weights; where there are none, all whose flags don't
+    contradict it. Reasons speak of the profile's own model, so for another one they are replaced.
+    """
     if model is None:
-        return suggestions[0]
+        return list(suggestions)
     quantized = is_quantized(model)
+    own = [suggestion for suggestion in suggestions if profiles()[suggestion.profile].model == model]
+    others: list[tuple[bool, Suggestion]] = []
     for suggestion in suggestions:
-        if profiles()[suggestion.profile].model == model:
-            return suggestion
-    for suggestion in suggestions:
-        flags = profiles()[suggestion.profile].flags
-        if not (quantized and "quantization" in flags) and "hf-overrides" not in flags:
-            return suggestion
-    return suggestions[0]
+        flags, named = profiles()[suggestion.profile].flags, str(profiles()[suggestion.profile].model)
+        if suggestion not in own and not (quantized and "quantization" in flags) and "hf-overrides" not in flags:
+            told = replace(suggestion, reason=f"made for {named}, with flags that suit this model, too")
+            others.append((is_quantized(named) == quantized, told))
+    alike = [suggestion for same, suggestion in others if same]
+    return [*own, *alike] or [suggestion for _, suggestion in others]

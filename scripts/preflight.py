@@ -45,7 +45,7 @@ class Options:
 def _port(environment: Mapping[str, str], name: str, default: str) -> int:
     text = environment.get(name) or default
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
-        raise Problem(f"{name}={text} is not a port: give a number from 1024 to 65535.")
+        raise Problem(f"{name}={text} is not a port: give a number from 1 to 65535.")
     return int(text)
 
 

@@ -46,7 +46,7 @@ def test_defaults() -> None:
 
 @pytest.mark.parametrize("text", ["0", "65536", "abc", "-1", "８０８０", "80.5"])
 def test_a_port_must_be_a_number_in_range(text: str) -> None:
-    with pytest.raises(Problem, match=f"PORT={text} is not a port: give a number"):
+    with pytest.raises(Problem, match=f"PORT={text} is not a port: give a number from 1 to 65535"):
         Options.read({"PORT": text})
 
 

@@ -87,14 +87,16 @@ def test_a_known_card_gets_the_first_of_its_row(card: Gpu, name: str) -> None:
 @pytest.mark.parametrize(
     ("card", "name"),
     [
-        (Gpu("NVIDIA L40S", 45.0, 45.0, (8, 9)), "service"),
+        (Gpu("NVIDIA L40S", 45.0, 45.0, (8, 9)), "large-fp8"),
+        (Gpu("NVIDIA RTX A6000", 48.0, 48.0, (8, 6)), "large-fp8"),
+        (Gpu("NVIDIA RTX 4000 Ada", 20.0, 20.0, (8, 9)), "service"),
         (Gpu("NVIDIA GeForce RTX 3060", 12.0, 12.0, (8, 6)), "prototype"),
         (Gpu("Quadro RTX 8000", 48.0, 48.0, (7, 5)), "prototype"),
         (Gpu("NVIDIA H100 80GB HBM3", 9.8, 9.8, (9, 0), mig=True), "prototype"),
-        (Gpu("NVIDIA H100 80GB HBM3", 40.0, 40.0, (9, 0)), "service"),
-        (Gpu("something new", 100.0, 100.0), "service"),
+        (Gpu("NVIDIA H100 80GB HBM3", 40.0, 40.0, (9, 0)), "large-fp8"),
+        (Gpu("something new", 100.0, 100.0), "large-fp8"),
     ],
-    ids=["large", "small", "Turing", "a slice of MIG", "a part of a card", "unknown capability"],
+    ids=["large", "A6000", "medium", "small", "Turing", "a slice of MIG", "a part of a card", "unknown capability"],
 )
 def test_another_card_goes_by_memory_and_capability(card: Gpu, name: str) -> None:
     assert on_gpu(card).name == name
@@ -240,3 +242,14 @@ def test_the_page_holds_the_table() -> None:
     page = machine_table.PAGE.read_text(encoding="utf-8")
     expected = f"{machine_table.BEGIN}\n{machine_table.table()}\n{machine_table.END}"
     assert expected in page, "python -m backend.machine_table --write"
+
+
+def test_two_like_unlisted_large_cards_are_replicas_with_whole_context() -> None:
+    card = Gpu("NVIDIA L40S", 45.0, 45.0, (8, 9))
+    choice = on_gpu(card, card)
+    assert (choice.name, choice.flags) == ("large-fp8", {"data-parallel-size": 2})
+    assert choice.all_flags["max-model-len"] == -1
+
+
+def test_a_model_that_no_profile_names_is_not_given_anothers_reason() -> None:
+    assert "made for Qwen/Qwen2.5-7B-Instruct-GPTQ-Int4" in on_gpu(T4, model="Qwen/Qwen2.5-3B-Instruct").reason

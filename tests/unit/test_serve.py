@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from backend import build, launch_plan, models, serve
 from backend.build import Build
 from backend.hardware import Gpu, Hardware
 from backend.launch_plan import Plan, Wish, plan
-from backend.models import UnknownModel
+from backend.models import SHIPPED, UnknownModel
 from backend.profiles import BUNDLED_MODEL, FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -226,3 +227,111 @@ def test_it_becomes_vllm(tmp_path: Path) -> None:
         output, _ = process.communicate(timeout=30)
     assert output.splitlines()[-1] == f"{process.pid} --last"
     assert process.returncode == 7
+
+
+# --- what a newcomer tried
+
+
+@pytest.mark.parametrize(
+    ("gpus", "extra", "reason", "words"),
+    [
+        (2, "-tp 2", "1 replica on 2 cards", "-tp 2"),
+        (4, "--tensor-parallel-size 2", "2 replicas on 4 cards", "--data-parallel-size 2 --tensor-parallel-size 2"),
+        (3, "-tp 2", "1 replica on 2 of 3 cards", "-tp 2"),
+        (2, "-tp 2 -dp 1", "1 replica on 2 cards", "-tp 2 -dp 1"),
+        (2, "--data-parallel-size 1", "1 replica on 1 of 2 cards", "--data-parallel-size 1"),
+    ],
+)
+def test_tensor_parallelism_leaves_the_other_cards_to_replicas(gpus: int, extra: str, reason: str, words: str) -> None:
+    made = planned("--", *extra.split(), gpu="h100", gpus=gpus)
+    assert made.choice.reason.endswith(f"; {reason}")
+    assert " ".join(made.words) == words
+
+
+@pytest.mark.parametrize(("gpus", "size"), [(8, 8), (3, 3)])
+def test_it_says_by_what_the_heads_can_be_divided(gpus: int, size: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert serve.main(["--gpu", "h100", "--gpus", str(gpus), "--", "-tp", str(size)]) == 2
+    assert f"--tensor-parallel-size {size} does not divide the 28 attention heads" in capsys.readouterr().err
+
+
+def test_its_own_advice_can_be_followed() -> None:
+    planned("--model", "Qwen/Qwen2.5-72B-Instruct", "--", "--tensor-parallel-size", "2", gpu="h100", gpus=2)
+
+
+@pytest.mark.parametrize("profile", ["h100-fp8", "data-parallel"])
+def test_more_cards_than_there_are(profile: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert serve.main(["--gpu", "h100", "--profile", profile, "--", "-tp", "2"]) == 2
+    assert "2 GPUs are asked for and 1 can be used here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", (SHIPPED / "Qwen2.5-7B-Instruct/config.json").read_text().replace("3584", '"x"'), "\xff"]
+)
+def test_a_broken_model_folder_is_refused(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "config.json").write_bytes(text.encode("latin-1"))
+    for words in (["--gpu", "l4"], ["--dry-run"]):
+        assert serve.main([*words, "--model", str(tmp_path)]) == 2
+        assert f"The config.json of {tmp_path} " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--dry-run", "--profile", "l4-fp8"], "The profile l4-fp8 is for NVIDIA GPUs, and vLLM would run on the CPU"),
+        (["--gpu", "l4", "--profile", "cpu-demo"], "The profile cpu-demo is for CPUs"),
+        (["--dry-run", "--gpus", "2"], "--gpus goes with --gpu"),
+        (["--dry-run", "--port", "99999"], "--port 99999: give a number from 1 to 65535"),
+        (["--dry-run", "--host", ""], "--host is empty"),
+        (["--gpu", "l4", "--", "--quantization", "awq"], "--quantization awq: the weights of Qwen/Qwen2.5-7B-Instruct"),
+        (["--gpu", "l4", "--model", "Qwen/Qwen2.5-7B-Instruct-AWQ", "--", "-q", "fp8"], "--quantization fp8: the "),
+        (["--dry-run", "--lora", f"a={PIRATE}", "--lora", f"a={PIRATE}"], "a is the name of two"),
+        (["--dry-run", "--lora", f"pagoda-demo={PIRATE}"], "pagoda-demo is the name of two"),
+        (["--gpu", "l4", "--", "--max-model-len", "abc"], "--max-model-len abc: give a whole number"),
+    ],
+)
+def test_what_is_refused_in_a_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert serve.main(words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_large_model_on_a_small_cpu_is_warned_of() -> None:
+    seven = planned("--model", "Qwen/Qwen2.5-7B-Instruct", hardware=replace(CPU, memory_gib=32.0))
+    assert any("7.6 billion parameters" in warning for warning in seven.warnings)
+    assert planned("--model", "Qwen/Qwen2.5-1.5B-Instruct").warnings == ()
+
+
+def test_a_little_too_much_is_a_warning_that_names_the_remedy() -> None:
+    """The estimate is off by tenths of a GiB (docs/planner.md)."""
+    made = planned("--model", "Qwen/Qwen2.5-72B-Instruct", gpu="h100")
+    assert any("GiB are missing" in warning for warning in made.warnings), made.warnings
+    assert any("-- --gpu-memory-utilization 0.95" in warning for warning in made.warnings)
+
+
+def test_an_8_bit_cache_without_scales_is_warned_of() -> None:
+    assert any("nonsense" in text for text in planned("--", "--kv-cache-dtype", "fp8", gpu="l4").warnings)
+    assert planned("--fp8-kv-cache", gpu="l4").warnings == ()
+
+
+def test_a_key_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--api-key", "secret", "--seed", "1"], ["--api-key=secret", "--seed", "1"], ["--api_key", "secret"]):
+        assert serve.main(["--dry-run", "--", *words]) == 0
+        shown = capsys.readouterr().out
+        assert "secret" not in shown
+        assert "--api-key '***'" in shown or "--api_key '***'" in shown
+    assert "--api-key" in planned("--", "--api-key", "secret").words
+
+
+def test_an_unknown_model_on_another_machine_shows_no_memory_of_this_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert planned("--model", "foo/bar", gpu="l4").memory == "not estimated"
+
+
+def test_the_bundled_models_adapter_by_whatever_name_the_folder_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert planned("--model", "backend/demo_model/weights", "--lora", f"pirate={PIRATE}").warnings == ()
+    assert (
+        planned("--model", "backend/demo_model/weights", "--profile", "cpu", "--lora", f"pirate={PIRATE}").warnings
+        == ()
+    )
