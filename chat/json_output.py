@@ -54,6 +54,7 @@ class JsonOutput:
     `shown` is indented where the text is one JSON object, else the text as it came. `parses` and `matches` also tell
     of an answer that did not end by itself. `parse_error` is None, too, where the text is JSON but no object;
     `matches` is None without a schema to compare with (or with one that is none), and where nothing parses.
+    `beyond_limits`: up to `parse_error` the text is JSON, and what stands there is more than is taken here.
     """
 
     verdict: Verdict
@@ -63,6 +64,7 @@ class JsonOutput:
     parse_error: Place | None = None
     matches: bool | None = None
     violation: Violation | None = None
+    beyond_limits: bool = False
 
 
 def response_format(name: str, schema: dict[str, Any] | None) -> ResponseFormat:
@@ -91,7 +93,9 @@ def judge(text: str, ending: Ending, schema: dict[str, Any] | None = None) -> Js
         verdict = "invalid"
     else:
         verdict = "valid" if schema is None or matches else "mismatch"
-    return JsonOutput(verdict, ending, shown, parses, error, matches, violation)
+    return JsonOutput(
+        verdict, ending, shown, parses, error, matches, violation, error is not None and _refuses(text, error)
+    )
 
 
 def parse(text: str) -> tuple[object, Place | None]:
@@ -108,7 +112,7 @@ def parse(text: str) -> tuple[object, Place | None]:
         return None, (error.lineno, error.colno)
     if refused is None:
         return value, None
-    return None, (text.count("\n", 0, refused) + 1, refused - text.rfind("\n", 0, refused))
+    return None, _place(text, refused)
 
 
 def what_parses(text: str) -> object | None:
@@ -181,6 +185,17 @@ def _scan(text: str) -> tuple[int | None, int]:
         elif token.end() == len(text) and _NUMBER.match(word):
             cut_number = token.start()
     return None, cut_number
+
+
+def _refuses(text: str, fault: Place) -> bool:
+    """Whether the fault of a text that does not parse is that it goes beyond the limits."""
+    text = _mended(text)
+    refused, _ = _scan(text)
+    return refused is not None and fault == _place(text, refused)
+
+
+def _place(text: str, at: int) -> Place:
+    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
 
 
 def _within_limits(word: str) -> bool:

@@ -62,6 +62,21 @@ def sampling_from_form(form: Mapping[str, object], before: Sampling) -> Sampling
         raise FormError(f"{field}: {detail['msg']}", field=field, value=str(detail["input"])[:40]) from None
 
 
+def what_is_right(form: Mapping[str, object], before: Sampling) -> tuple[Sampling, FormError | None]:
+    """The form's values as far as they are right, over those `before`; and what is wrong with the first that is not."""
+    first: FormError | None = None
+    right = dict(form)
+    while True:
+        try:
+            return sampling_from_form(right, before), first
+        except FormError as error:
+            first = first or error
+            field = str(error.values["field"])
+            if field not in right:
+                raise
+            del right[field]
+
+
 def follow_preset(edited: Sampling, before: Sampling, prompts: Mapping[str, str]) -> Sampling:
     """Choosing another preset brings its prompt; writing another prompt makes the preset "custom".
 

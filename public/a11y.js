@@ -23,6 +23,13 @@ const CONTROLS = [
   ["ol[tabindex='-1'], [data-sonner-toaster]", names.notices],
 ];
 const UNNAMED = "button, textarea, ol, [role='slider'], [data-panel-resize-handle-id]";
+/** Words of Chainlit's that say less than they could, or only in English. */
+const WORDS = [
+  ["#theme-toggle .sr-only", names.theme],
+  [".confirm-edit", names.send],
+  ["#chat-settings #confirm", names.save],
+  ["#new-chat-dialog #confirm", names.start],
+];
 /** Boxes that may scroll sideways: without a place in the tab order, their end is out of the keyboard's reach. */
 const SCROLLING = ".message-content :is(pre, .overflow-x-auto, .overflow-auto, code.block)";
 
@@ -51,6 +58,12 @@ function mend() {
   for (const label of document.querySelectorAll(".message-content span.text-sm.text-muted-foreground")) {
     // Chainlit's own word for a block of no known language; React still owns the text's node.
     if (label.firstChild?.nodeValue === "Raw code") label.firstChild.nodeValue = names.code;
+  }
+  // Where Chainlit has struck out an address, it leaves a link that opens this page once more.
+  for (const link of document.querySelectorAll('.message-content a[href=""]')) link.removeAttribute("href");
+  for (const [selector, word] of WORDS) {
+    const text = document.createTreeWalker(document.querySelector(selector) ?? new Text(), NodeFilter.SHOW_TEXT).nextNode();
+    if (text && text.nodeValue !== word) text.nodeValue = word;
   }
   const conversation = document.querySelector("[data-step-type]")?.closest(".overflow-y-auto");
   if (conversation && conversation.tabIndex < 0) {

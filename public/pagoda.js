@@ -20,6 +20,7 @@ import("/public/banner.js"); // whether questions are answered at the moment
 import("/public/scroll.js"); // follows an answer, and never fights the user
 import("/public/markdown_parts.js"); // long answers, drawn part by part
 window.pagodaCopy = import("/public/copy.js");
+import("/public/foreign.js"); // images that are not loaded
 import("/public/questions.js"); // folds long questions
 import("/public/a11y.js"); // names, states and keys that Chainlit's controls lack
 

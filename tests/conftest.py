@@ -48,5 +48,6 @@ def fake_app_url(fake: FakeVllm, tmp_path_factory: pytest.TempPathFactory) -> It
     """The app in front of `fake`; it waits only 2 s for a token."""
     port = free_port()
     log = tmp_path_factory.mktemp("app") / "app.log"
-    with app_service(port, fake.url, log, PAGODA_READ_TIMEOUT_S="2", PAGODA_FIRST_TOKEN_TIMEOUT_S="2", PAGODA_MAX_TOKENS="500"):
+    patience = {"PAGODA_READ_TIMEOUT_S": "2", "PAGODA_FIRST_TOKEN_TIMEOUT_S": "2"}
+    with app_service(port, fake.url, log, PAGODA_MAX_TOKENS="500", **patience):
         yield f"http://127.0.0.1:{port}"

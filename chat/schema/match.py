@@ -7,8 +7,9 @@ checked: JSON Schema calls it an annotation.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,10 +23,15 @@ _OF_ALTERNATIVES = (ValidationErrorKind.AnyOf, ValidationErrorKind.OneOfNotValid
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Where a value breaks its schema: a JSON Pointer ("" is the whole), and the validator's sentence, in English."""
+    """Where a value breaks its schema: a JSON Pointer ("" is the whole), and the validator's sentence, in English.
+
+    `keyword` is that of the schema, "minLength" for one, and `value` what it demands, as far as there is a word for it.
+    """
 
     path: str
     reason: str
+    keyword: str = field(default="", compare=False)
+    value: str = field(default="", compare=False)
 
 
 def compare(value: object, schema: dict[str, Any]) -> tuple[bool | None, Violation | None]:
@@ -41,7 +47,7 @@ def compare(value: object, schema: dict[str, Any]) -> tuple[bool | None, Violati
         return True, None
     first = _first(errors, value)
     pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in first.instance_path)
-    return False, Violation(pointer, _shortened(first.message))
+    return False, Violation(pointer, _shortened(first.message), first.kind.name, _demanded(first))
 
 
 def _is_small(schema: dict[str, Any]) -> bool:
@@ -99,6 +105,16 @@ def _position(path: Sequence[str | int], value: Any) -> tuple[int, ...]:
         position.append(step if isinstance(step, int) else list(value).index(step))
         value = value[step]
     return tuple(position)
+
+
+def _demanded(error: ValidationError) -> str:
+    """What the keyword that is broken demands, or finds too much."""
+    value = error.kind.value
+    words = value if isinstance(value, list) else [value]
+    said = ", ".join(
+        word if isinstance(word, str) else json.dumps(word, ensure_ascii=False, default=str) for word in words
+    )
+    return _shortened(said)
 
 
 def _shortened(sentence: str) -> str:

@@ -105,7 +105,7 @@ def line(answer: Answer, price: Price | None) -> list[Figure]:
         counts: dict[str, object] = {"read": f"{used - answer.completion_tokens:,}"}
         counts["written"] = f"{answer.completion_tokens:,}"
         add("tokens", counts, counts)
-    elif answer.prompt_tokens and not used:
+    elif answer.prompt_tokens and not used and not (answer.error and answer.is_empty):
         counts = {"read": f"{answer.prompt_tokens:,}"}
         add("tokens", counts, counts, which="tokens_read")
     if used and answer.max_model_len:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TypedDict
 
 from chat.json_output import JsonOutput
-from chat.texts import text
+from chat.schema.match import Violation
+from chat.texts import sentences, text
 from chat.turn import Answer
 from chat.ui.facts import Fact, Kind
 
@@ -29,28 +30,47 @@ def json_facts(answer: Answer, output: JsonOutput) -> list[Fact]:
     kind: Kind = "good" if answer.enforced else "note"
     if answer.enforced and answer.json_format and answer.json_format.not_all_enforced:
         enforced, kind = "json_not_all_enforced", "note"
+    elif answer.enforced and _does_not_hold(output):
+        enforced, kind = "json_enforcement_failed", "bad"
     facts = [fact("enforced", kind, enforced)]
     ending_kind: Kind = {"complete": "good", "stopped": "note"}.get(answer.ending, "bad")  # type: ignore[assignment]
-    ending = "full" if answer.is_full else answer.ending
+    ending: str = "full" if answer.is_full else answer.ending
+    if ending == "complete" and not output.parses:
+        ending, ending_kind = "by_itself", "note"
     facts.append(fact("ending", ending_kind, f"json_ending_{ending}", max_tokens=answer.max_tokens))
     if output.parses:
         facts.append(fact("parses", "good", "json_parses"))
-    elif output.parse_error:
+    elif output.beyond_limits and output.parse_error:
         line, column = output.parse_error
-        facts.append(fact("parses", "bad", "json_does_not_parse", line=line, column=column))
+        facts.append(fact("parses", "bad", "json_beyond_limits", line=line, column=column))
+    elif output.parse_error:
+        facts.append(fact("parses", "bad", "json_does_not_parse"))  # the view says where
     else:
         facts.append(fact("parses", "bad", "json_no_object"))
     if answer.json_format and answer.json_format.schema is not None:
         name = answer.json_format.name
         if output.violation:
             path = output.violation.path or text(answer.language, "json_whole")
-            reason = output.violation.reason
+            reason = _reason(answer, output.violation)
             facts.append(fact("matches", "bad", "json_violates", name=name, path=path, reason=reason))
         elif output.matches:
             facts.append(fact("matches", "good", "json_matches", name=name))
         else:
             facts.append(fact("matches", "note", "json_not_compared", name=name))
     return facts
+
+
+def _does_not_hold(output: JsonOutput) -> bool:
+    """Whether an answer that ended by itself is not what the server was asked to see to."""
+    return output.verdict == "mismatch" or (output.verdict == "invalid" and not output.beyond_limits)
+
+
+def _reason(answer: Answer, violation: Violation) -> str:
+    """What is wrong, in the user's language; in the validator's English where that has no sentence of ours."""
+    key = f"violation_{violation.keyword}"
+    if key not in sentences(answer.language):
+        key = "violation_other"
+    return text(answer.language, key, value=violation.value, reason=violation.reason)
 
 
 def json_measures(answer: Answer) -> Measures:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from chat.errors import FormError, TurnError
 from chat.model_server import ModelServer
 from chat.presets import CUSTOM, LONGEST_PROMPT, MOST_OWN
-from chat.sampling import Sampling, follow_preset, sampling_from_form
+from chat.sampling import Sampling, follow_preset, sampling_from_form, what_is_right
 from chat.texts import sentences, text
 from chat.ui import composer, starters
 from chat.ui.boundary import Payload
@@ -130,17 +130,16 @@ async def edited(server: ModelServer, chat: ChatSession, typed: Mapping[str, obj
 
 
 async def confirmed(server: ModelServer, chat: ChatSession, typed: Mapping[str, object]) -> None:
-    """The panel is confirmed: its values hold from the next answer on. What is wrong with them is said beside it."""
+    """The panel is confirmed: its values hold from the next answer on.
+
+    Of one that is wrong it is said that it is, and the one before stays.
+    """
     await say("")
-    try:
-        chosen = sampling_from_form(_values(typed), chat.sampling)
-    except FormError as error:
-        field = error.values["field"]
-        name = sentences(chat.language).get(f"setting_{field}", field)
-        await say(text(chat.language, error.text, **{**error.values, "field": name}))
-        chat.form = chat.sampling
-        await show(server, chat)
-        return
+    chosen, error = what_is_right(_values(typed), chat.sampling)
+    if error:
+        field = str(error.values["field"])
+        label = sentences(chat.language).get(f"setting_{field}", field)
+        await say(text(chat.language, error.text, **{**error.values, "field": label}))
     chosen = follow_preset(chosen, chat.form, chat.presets.prompts(chat.language))
     name = typed.get(SAVE_AS)
     if typed.get(DELETE) is True and (own := chat.presets.own_name(chosen.preset)):

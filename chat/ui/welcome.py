@@ -15,11 +15,11 @@ LOOK_S = 2
 
 
 async def notice(server: ModelServer, language: Language) -> str:
-    """One sentence on the model behind the page; plain words where it is the demonstration model."""
+    """One sentence on the model behind the page, plain words where it is the demonstration model; "" without one."""
     try:
         model = await asyncio.wait_for(server.model(), LOOK_S)
     except (TimeoutError, TurnError):
-        return text(language, "notice_no_model")
+        return ""  # the banner says so, as long as it is so
     key = "notice_demo" if model.is_demo else "notice_model"
     return text(language, key, model=model.id, context=model.max_model_len)
 
@@ -29,6 +29,6 @@ async def profile(server: ModelServer, language: Language) -> cl.ChatProfile:
     welcome = text(language, "welcome")
     return cl.ChatProfile(
         name="Pagoda",
-        markdown_description=f"{welcome}\n\n{await notice(server, language)}",
+        markdown_description=f"{welcome}\n\n{await notice(server, language)}".strip(),
         icon="/public/logo.svg",
     )

@@ -73,6 +73,7 @@ export default function AnswerStatus() {
   const { actions, details, items, line, state, version, wait } = props;
   const left = items.find(({ id }) => id === "left_out")?.names ?? [];
   const tells = details.length > 0 || left.length > NAMES_SHOWN;
+  const alone = state === "ended" && line.length === 0 && !actions.copy && version.of === 1; // under an error
   return (
     <div className="answer-status" data-testid="answer-status" data-state={state} ref={root}>
       {wait && <Waiting {...wait} />}
@@ -108,7 +109,7 @@ export default function AnswerStatus() {
           </button>
         )}
         {/* From the right, so that what is clicked again and again stays under the pointer. */}
-        <span className="as-actions">
+        <span className={alone ? "as-actions as-alone" : "as-actions"}>
           {actions.continue && (
             <Action keep="continue" icon={Play} name={texts.continue} shown dim={others} act={() => act("answer_continue")} />
           )}
@@ -117,7 +118,7 @@ export default function AnswerStatus() {
           )}
           {actions.copy && <CopyButton ask={ask} failed={setProblem} />}
           {actions.regenerate && (
-            <Action keep="regenerate" icon={RotateCcw} name={texts.regenerate} dim={others} act={again} />
+            <Action keep="regenerate" icon={RotateCcw} name={texts.regenerate} shown={alone} dim={others} act={again} />
           )}
         </span>
       </div>

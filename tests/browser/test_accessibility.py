@@ -217,7 +217,7 @@ async def test_a_new_chat_is_begun_or_not_by_keyboard(browser: Browser, fake: Fa
         await page.keyboard.press("Enter")
         await expect(dialog).to_be_visible()
         await page.keyboard.press("Tab")
-        await expect(dialog.get_by_role("button", name="Confirm")).to_be_focused()
+        await expect(dialog.get_by_role("button", name="Start")).to_be_focused()
         await page.keyboard.press("Enter")
         await expect(chat.answers).to_have_count(0)
 

@@ -95,7 +95,7 @@ async def test_the_settings_panel_sets_the_next_answer(browser: Browser, fake: F
         await expect(page.locator("#system_prompt")).to_have_value("请用一句简短的话回答。")
         await page.locator("#system_prompt").fill("只说“好”。")
         await page.locator("#seed").fill("7")
-        await page.get_by_role("button", name="确认").click()
+        await page.get_by_role("button", name="保存").click()
         await chat.ask("你好")
         request = fake.requests[-1]
         assert request["messages"][0] == {"role": "system", "content": "只说“好”。"}

@@ -39,7 +39,7 @@ async def save_preset(chat: ChatPage, prompt: str, name: str) -> None:
 
 
 async def confirm(chat: ChatPage) -> None:
-    await chat.page.locator("#chat-settings").get_by_role("button", name=re.compile("Confirm|确认")).click()
+    await chat.page.locator("#chat-settings #confirm").click()
     await expect(chat.page.locator("#chat-settings")).to_have_count(0)
 
 
@@ -47,7 +47,7 @@ async def new_chat(chat: ChatPage) -> None:
     """Begin a new chat, and wait until its session has got back what was chosen."""
     await chat.page.locator("#new-chat-button").click()
     async with chat.page.expect_websocket() as connected:
-        await chat.page.locator("#new-chat-dialog").get_by_role("button", name=re.compile("Confirm|确认")).click()
+        await chat.page.locator("#new-chat-dialog #confirm").click()
     socket = await connected.value
     await socket.wait_for_event("framereceived", lambda frame: "keep_choices" in str(frame))
     await expect(chat.page.locator("#chat-settings-open-modal")).to_be_enabled()
@@ -121,12 +121,17 @@ async def test_a_setting_that_does_not_work_is_said_beside_the_conversation(
     async with ChatPage(browser, fake_app_url) as chat:
         await chat.page.locator("#chat-settings-open-modal").click()
         await chat.page.locator("#seed").fill("seven")
+        await chat.page.locator("#system_prompt").fill("Be brief.")
         await confirm(chat)
         notice = chat.page.get_by_test_id("conversation-bar").get_by_role("alert")
         await expect(notice).to_contain_text(text("en-US", "error_form", value="seven", field="Seed"))
         await notice.get_by_role("button", name=text("en-US", "bar_dismiss")).click()
         await expect(notice).to_be_hidden()
         await expect(chat.answers).to_have_count(0)
+        # What is right is kept.
+        await chat.page.locator("#chat-settings-open-modal").click()
+        await expect(chat.page.locator("#system_prompt")).to_have_value("Be brief.")
+        await expect(chat.page.locator("#seed")).to_have_value("")
 
 
 async def test_a_starter_is_no_recipe_because_json_is_on(browser: Browser, fake: FakeVllm, fake_app_url: str) -> None:

@@ -52,3 +52,38 @@ async def test_the_length_of_a_stopped_answer_is_not_made_up(fake: FakeVllm, fak
         assert "tokens" not in done.facts
         assert done.canvas is not None
         assert done.canvas["result"]["measures"]["completion_tokens"] is None
+
+
+async def test_what_is_no_json_is_not_called_enforced(fake: FakeVllm, fake_app_url: str) -> None:
+    fake.script = Script(["no JSON at all"])
+    async with ChatClient(fake_app_url) as chat:
+        reply = await chat.ask("One", json_mode=True)
+        assert reply.verdict == "invalid"
+        assert reply.json_facts == {
+            "enforced": text("en-US", "json_enforcement_failed"),
+            "ending": text("en-US", "json_ending_by_itself"),
+            "parses": text("en-US", "json_does_not_parse"),
+        }
+        # Stopped midway, nothing speaks against the server.
+        fake.script = Script(['{"a": '], finish_reason="length")
+        reply = await chat.ask("Two", json_mode=True)
+        assert reply.json_facts["enforced"] == text("en-US", "json_enforced")
+
+
+async def test_a_limit_of_ours_is_called_so(fake: FakeVllm, fake_app_url: str) -> None:
+    fake.script = Script(['{"a": ' + "[" * 500 + "]" * 500 + "}"])
+    async with ChatClient(fake_app_url) as chat:
+        reply = await chat.ask("Deep", json_mode=True)
+        assert reply.json_facts["parses"] == text("en-US", "json_beyond_limits", line=1, column=206)
+        assert reply.json_facts["enforced"] == text("en-US", "json_enforced")
+
+
+async def test_a_verdict_is_in_the_language_of_the_page(fake: FakeVllm, fake_app_url: str) -> None:
+    schema = json.dumps({"type": "object", "properties": {"company": {"type": "string"}}, "required": ["company"]})
+    async with ChatClient(fake_app_url, "zh-CN") as chat:
+        assert (await chat.call("schema_save", {"id": None, "name": "公司", "text": schema}))["ok"]
+        for answer, told in [("{}", "缺少属性“company”"), ('{"company": 5}', "类型应为 string")]:
+            fake.script = Script([answer])
+            reply = await chat.ask("One", json_mode=True)
+            assert reply.json_facts["matches"].endswith(told)
+            assert reply.json_facts["enforced"] == text("zh-CN", "json_enforcement_failed")

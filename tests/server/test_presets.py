@@ -149,6 +149,11 @@ async def test_what_is_wrong_in_the_settings_is_said_beside_the_conversation(fak
         wrong = text("zh-CN", "error_form", value="seven", field=text("zh-CN", "setting_seed"))
         assert said(chat, "conversation_said")[-1]["text"] == wrong
         assert chat.reply().errors == []
+        # What is right beside it holds.
+        await chat.set(seed="-99999999999999999999", system_prompt="Be brief.", temperature=0.3)
+        assert (field(chat, "system_prompt"), field(chat, "temperature"), field(chat, "seed")) == ("Be brief.", 0.3, "")
+        await chat.ask("?")
+        assert fake.requests[-1]["messages"][0]["content"] == "Be brief."
         # Mended, nothing is said any more.
         await chat.set(seed="7")
         assert said(chat, "conversation_said")[-1]["text"] == ""

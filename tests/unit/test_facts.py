@@ -66,6 +66,12 @@ def test_the_line_of_an_answer() -> None:
     assert figures(ended("zh-CN"))["tokens"] == "57 → 101 个 token"
 
 
+def test_where_nothing_was_read_nothing_is_counted() -> None:
+    answer = Answer(sampling(), "en-US", None)
+    answer.prompt_tokens, answer.max_model_len, answer.error = 89, 2048, BackendBroke()
+    assert figures(answer) == {}
+
+
 def test_of_a_stopped_answer_only_what_is_known() -> None:
     assert figures(stopped(), Price(9, "USD")) == {
         "ttft": "TTFT 50 ms",
