@@ -4,14 +4,11 @@ misbehaves on demand."""
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +17,15 @@ import httpx
 import pytest
 import socketio
 
-from chat.passwords import line_for
 from chat.texts import text
 from tests.chat_client import ChatClient
+from tests.door_client import POLLING, WEBSOCKET, connected, get, introduction, post, socket_status
 from tests.fake_vllm import FakeVllm, Script, free_port
-from tests.processes import ROOT, app_service
+from tests.processes import app_service
 
 HELLO = Script(["Hello", " there."])
 FOREIGN = "https://evil.example"
 ALLOWED = "https://chat.example"
-PASSWORD = "correct horse battery"
-POLLING = "/ws/socket.io/?EIO=4&transport=polling"
-WEBSOCKET = "/ws/socket.io/?EIO=4&transport=websocket"
-
-
-def get(url: str, **options: Any) -> httpx.Response:
-    return httpx.get(url, **options)
-
-
-def post(url: str, **options: Any) -> httpx.Response:
-    return httpx.post(url, **options)
 
 
 @pytest.fixture(scope="module")
@@ -59,53 +45,6 @@ def narrow_url(fake: FakeVllm, tmp_path_factory: pytest.TempPathFactory) -> Iter
     }
     with app_service(port, fake.url, tmp_path_factory.mktemp("narrow") / "app.log", **limits):
         yield f"http://127.0.0.1:{port}"
-
-
-@pytest.fixture(scope="module")
-def signed_url(fake: FakeVllm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An app that asks for a password, or takes a proxy's word."""
-    folder, port = tmp_path_factory.mktemp("signed"), free_port()
-    (folder / "passwords").write_text(f"# who may come in\n{line_for('ada', PASSWORD)}\n{line_for('bob', PASSWORD)}\n")
-    settings = {
-        "CHAINLIT_HOST": "0.0.0.0",
-        "PAGODA_PASSWORD_FILE": str(folder / "passwords"),
-        "PAGODA_SECRET_FILE": str(folder / "secret"),
-        "PAGODA_USER_HEADER": "X-User",
-        "PAGODA_TRUSTED_PROXIES": "127.0.0.2",
-    }
-    with app_service(port, fake.url, folder / "app.log", **settings):
-        assert (folder / "secret").stat().st_mode & 0o777 == 0o600
-        yield f"http://127.0.0.1:{port}"
-
-
-async def socket_status(url: str, **headers: str) -> int:
-    """101 where a WebSocket opens, else the status it is refused with."""
-    async with aiohttp.ClientSession() as web:
-        try:
-            async with web.ws_connect(url + WEBSOCKET, headers=headers) as socket:
-                await socket.receive_str()
-                return 101
-        except aiohttp.WSServerHandshakeError as refused:
-            return refused.status
-
-
-def introduction(session_id: str) -> dict[str, str]:
-    """What a page says of itself as it connects."""
-    return {"sessionId": session_id, "clientType": "webapp", "userEnv": "{}", "chatProfile": "", "threadId": ""}
-
-
-@asynccontextmanager
-async def connected(url: str, auth: Any, headers: dict[str, str] | None = None) -> AsyncIterator[socketio.AsyncClient]:
-    """A socket; raises ConnectionError where it is not let in."""
-    async with aiohttp.ClientSession() as web:
-        client = socketio.AsyncClient(reconnection=False, http_session=web)
-        await client.connect(
-            url, headers=headers or {}, auth=auth, socketio_path="/ws/socket.io", transports=["websocket"]
-        )
-        try:
-            yield client
-        finally:
-            await client.disconnect()
 
 
 # Origin, further headers, status of a WebSocket and of polling
@@ -359,91 +298,3 @@ async def test_an_answer_ends_after_its_time_and_what_arrived_stays(fake: FakeVl
         await fake.until(lambda: fake.aborted > 0)
         fake.script = HELLO
         assert (await chat.ask("Again?")).text == "Hello there."
-
-
-# --- sign-in --------------------------------------------------------------------------------------
-
-
-def login(url: str, name: str, password: str, **headers: str) -> httpx.Response:
-    return post(f"{url}/login", data={"username": name, "password": password}, headers=headers)
-
-
-def session_of(url: str, cookies: dict[str, str], session_id: str) -> AbstractAsyncContextManager[socketio.AsyncClient]:
-    """A page whose browser has `cookies`."""
-    cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    return connected(url, introduction(session_id), {"Cookie": cookie})
-
-
-async def test_without_a_sign_in_there_is_no_chat(signed_url: str) -> None:
-    assert get(f"{signed_url}/auth/config").json()["requireLogin"] is True
-    assert get(f"{signed_url}/user").status_code == 401
-    assert get(f"{signed_url}/project/settings").status_code == 401
-    assert get(f"{signed_url}/login").status_code == 200
-    for cookies in ({}, {"access_token": "x"}):
-        with pytest.raises(socketio.exceptions.ConnectionError):
-            async with session_of(signed_url, cookies, str(uuid.uuid4())):
-                pass
-    wrong = login(signed_url, "ada", "wrong", **{"Accept-Language": "zh-CN,zh"})
-    assert (wrong.status_code, wrong.json()["detail"]) == (401, text("zh-CN", "sign_in_wrong"))
-    assert login(signed_url, "nobody", PASSWORD).status_code == 401
-
-
-async def test_fault_78_a_session_is_its_users_own(signed_url: str) -> None:
-    ada, bob = (dict(login(signed_url, name, PASSWORD).cookies) for name in ("ada", "bob"))
-    assert get(f"{signed_url}/user", cookies=ada).json()["identifier"] == "ada"
-    session_id = str(uuid.uuid4())
-    async with session_of(signed_url, ada, session_id):
-        with pytest.raises(socketio.exceptions.ConnectionError):
-            async with session_of(signed_url, bob, session_id):
-                pass
-        async with session_of(signed_url, ada, session_id):  # a connection that comes back
-            pass
-
-
-def test_cookies_are_secure_but_on_this_machine(signed_url: str) -> None:
-    port = signed_url.rpartition(":")[2]
-    here = login(signed_url, "ada", PASSWORD).headers["set-cookie"].lower()
-    assert "httponly" in here
-    assert "samesite=lax" in here
-    assert "secure" not in here
-    there = login(signed_url, "ada", PASSWORD, Host=f"chat.example:{port}").headers["set-cookie"].lower()
-    assert "; secure" in there
-
-
-def test_fault_82_guessing_passwords_is_slowed_down(signed_url: str) -> None:
-    statuses = [login(signed_url, f"guess{number}", "wrong").status_code for number in range(8)]
-    assert statuses[:3] == [401, 401, 401]
-    assert 429 in statuses
-    assert login(signed_url, "ada", PASSWORD).status_code == 429  # from that address, for a while
-
-
-def test_only_the_proxy_says_who_has_signed_in(signed_url: str) -> None:
-    address = f"{signed_url}/auth/header"
-    assert post(address, headers={"X-User": "ada"}).status_code == 401
-    with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2")) as proxy:
-        assert proxy.post(address).status_code == 401
-        signed = proxy.post(address, headers={"X-User": "ada"})
-    assert signed.status_code == 200
-    assert get(f"{signed_url}/user", cookies=dict(signed.cookies)).json()["identifier"] == "ada"
-
-
-STARTS: dict[str, tuple[dict[str, str], str]] = {
-    "beyond_loopback": ({"CHAINLIT_HOST": "0.0.0.0"}, "PAGODA_PASSWORD_FILE"),
-    "no_such_file": ({"PAGODA_PASSWORD_FILE": "/nowhere/passwords"}, "PAGODA_PASSWORD_FILE=/nowhere/passwords"),
-    "header_from_anybody": ({"PAGODA_USER_HEADER": "X-User"}, "PAGODA_TRUSTED_PROXIES"),
-    "short_secret": (
-        {"CHAINLIT_AUTH_SECRET": "short", "PAGODA_USER_HEADER": "X-User", "PAGODA_TRUSTED_PROXIES": "127.0.0.1"},
-        "CHAINLIT_AUTH_SECRET is too short",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", STARTS)
-def test_fault_68_it_does_not_start_with_an_open_door(case: str) -> None:
-    settings, named = STARTS[case]
-    command = [sys.executable, "-m", "chainlit", "run", "app.py", "--headless", "--port", str(free_port())]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, timeout=60)
-    assert done.returncode != 0
-    [sentence] = [line for line in done.stderr.splitlines() if line.startswith("Pagoda cannot start: ")]
-    assert named in sentence
-    assert "Traceback" not in done.stderr

