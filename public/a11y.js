@@ -2,9 +2,8 @@
 // React changes only attributes that it has set itself, so what is added here stays. The names come with the page
 // (chat/ui/page_template.py), in the user's language.
 
-import { whenChanged } from "/public/when_changed.js";
-
 const names = window.pagodaNames;
+const PAUSE_MS = 100;
 
 /** Controls by selector, and how each is named. What has a title has no tooltip of Chainlit's. */
 const CONTROLS = [
@@ -162,8 +161,21 @@ function begin() {
   window.addEventListener("keydown", inEditedQuestion);
   window.addEventListener("focusin", rememberFocus);
   scrollAtOnce();
+  let resting = false;
+  let missed = false;
+  const changed = () => {
+    missed = resting;
+    if (resting) return;
+    mend();
+    resting = true;
+    setTimeout(() => {
+      resting = false;
+      if (missed) changed();
+    }, PAUSE_MS);
+  };
+  new MutationObserver(changed).observe(document.body, { childList: true, subtree: true });
   new MutationObserver(hideBehindMenu).observe(document.body, { attributeFilter: ["data-aria-hidden"], subtree: true });
-  whenChanged(document.body, { childList: true }, mend);
+  changed();
 }
 
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);

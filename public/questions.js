@@ -1,9 +1,8 @@
 // A long question is folded: pasted pages would stand between the user and every answer. Styled in public/pagoda.css.
 // React knows nothing of the button and the attributes; what it draws anew is folded anew.
 
-import { whenChanged } from "/public/when_changed.js";
-
 const LONG = { characters: 3000, lines: 30 };
+const PAUSE_MS = 100;
 const names = window.pagodaNames;
 
 function isLong(text) {
@@ -43,4 +42,19 @@ function fold(body) {
   body.after(button);
 }
 
-whenChanged(document.documentElement, { childList: true, characterData: true }, mend);
+let resting = false;
+let missed = false;
+
+function changed() {
+  missed = resting;
+  if (resting) return;
+  mend();
+  resting = true;
+  setTimeout(() => {
+    resting = false;
+    if (missed) changed();
+  }, PAUSE_MS);
+}
+
+new MutationObserver(changed).observe(document.documentElement, { childList: true, characterData: true, subtree: true });
+changed();
