@@ -108,8 +108,8 @@ class ModelServer:
             self._asking = asyncio.create_task(self._ask_for_models())
         return await asyncio.shield(self._asking)
 
-    async def _ask_for_models(self) -> list[Model]:
-        async with self.guarded():
+    async def _ask_for_models(self, level: int = logging.WARNING) -> list[Model]:
+        async with self.guarded(level):
             cards = (await self.openai.models.list()).data
         lengths = {card.id: getattr(card, "max_model_len", None) for card in cards}
         if not cards or self._wanted_model not in (None, *lengths):
@@ -167,7 +167,7 @@ class ModelServer:
             raise await self._explain(classify(error)) from error
         self._last_answer_at = time.monotonic()
         if self._failed:
-            await self.models()
+            await self._ask_for_models(logging.DEBUG)
             self._failed = False
 
     @asynccontextmanager
@@ -194,14 +194,14 @@ class ModelServer:
         )
 
     @asynccontextmanager
-    async def guarded(self) -> AsyncIterator[None]:
-        """Around every call to the server: its failures become `TurnError`s that say what is wrong."""
+    async def guarded(self, level: int = logging.WARNING) -> AsyncIterator[None]:
+        """Around every call to the server: its failures become `TurnError`s that say what is wrong, logged at `level`."""
         try:
             yield
         except CLIENT_ERRORS as error:
             self._failed = True
             explained = await self._explain(classify(error))
-            logger.warning("%s: %s", type(explained).__name__, explained)
+            logger.log(level, "%s: %s", type(explained).__name__, explained)
             raise explained from error
         self._last_answer_at = time.monotonic()
 

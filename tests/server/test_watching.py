@@ -233,7 +233,7 @@ async def test_a_json_log_is_about_turns_and_without_their_words(tmp_path: Path)
         (replies[1].question_id, "broken"),
     ]
     assert (answers[0]["generation_tokens"], answers[1]["error"]) == (3, "RequestRefused")
-    [failure] = [line for line in written if line["logger"] == "chat.model_server"]
+    [failure] = [line for line in written if line["logger"] == "chat.model_server" and "turn" in line]
     assert (failure["turn"], failure["message"]) == (replies[1].question_id, "RequestRefused: RequestRefused (400)")
     assert SECRET not in log
     assert key not in log
