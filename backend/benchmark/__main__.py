@@ -4,6 +4,7 @@
     python -m backend.benchmark report FILE.json --out FILE.html --price 1.8 --currency CNY
     python -m backend.benchmark compare A.json B.json
     python -m backend.benchmark flags backend/data/flag_sets/h200.yaml --out FILE.json      # sets of flags side by side
+    python -m backend.benchmark quality --against MODEL --model MODEL --out FILE.json      # what quantization costs
     python -m backend.benchmark agree      # beside `vllm bench serve`, where vLLM is installed
 
 Exit codes: 0, 2 for what the user can put right (a sentence says what), 130 after Ctrl-C.
@@ -18,7 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from backend.benchmark import agree, compare, flag_sets, report, result, table
+from backend.benchmark import agree, compare, flag_sets, quality, report, result, table
 from backend.benchmark.figures import parse_goodput
 from backend.benchmark.problems import Problem
 from backend.benchmark.run import measure
@@ -82,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     report.add_arguments(commands.add_parser("report", help="what results cost, judged: a page and a table"))
     compare.add_arguments(commands.add_parser("compare", help="what differs between two results"))
     flag_sets.add_arguments(commands.add_parser("flags", help="sets of vLLM's flags side by side on this machine"))
+    quality.add_arguments(commands.add_parser("quality", help="what quantized weights answer otherwise, and worse"))
     agree.add_arguments(commands.add_parser("agree", help="our client beside `vllm bench serve`, in pairs"))
     return top
 

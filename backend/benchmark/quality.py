@@ -1,7 +1,7 @@
 """What quantization costs in quality: quantized weights beside full-precision ones, on the same prompts.
 
-    python -m backend.benchmark.quality --against backend/demo_model/weights --model DIR [DIR ...] --out FILE.json
-    python -m backend.benchmark.quality --against Qwen/Qwen2.5-7B-Instruct --model Qwen/Qwen2.5-7B-Instruct-AWQ \\
+    python -m backend.benchmark quality --against backend/demo_model/weights --model DIR [DIR ...] --out FILE.json
+    python -m backend.benchmark quality --against Qwen/Qwen2.5-7B-Instruct --model Qwen/Qwen2.5-7B-Instruct-AWQ \\
         --prompts article --out FILE.json
 
 A model is a folder or a name on the hub, for which vLLM is started meanwhile, or the API of a server that runs. Without
@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,39 +107,29 @@ def _described(target: str, endpoint: Endpoint) -> dict[str, Any]:
     return told
 
 
-def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog="python -m backend.benchmark.quality", description="What quantization costs in quality."
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--against", required=True, metavar="MODEL|URL", help="the model in full precision")
+    parser.add_argument("--model", required=True, nargs="+", metavar="MODEL|URL", help="its quantized variants")
+    parser.add_argument("--prompts", metavar="SCENARIO", help="a scenario of the benchmark, or a file of its kind")
+    parser.add_argument(
+        "--per-skill", type=int, default=30, help="held-out conversations a skill (default %(default)s)"
     )
-    made.add_argument("--against", required=True, metavar="MODEL|URL", help="the model in full precision")
-    made.add_argument("--model", required=True, nargs="+", metavar="MODEL|URL", help="its quantized variants")
-    made.add_argument("--prompts", metavar="SCENARIO", help="a scenario of the benchmark, or a file of its kind")
-    made.add_argument("--per-skill", type=int, default=30, help="held-out conversations a skill (default %(default)s)")
-    made.add_argument("--seed", type=int, default=0, help="of the held-out conversations (default %(default)s)")
-    made.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="where the result goes")
-    made.add_argument("--force", action="store_true", help="replace the file")
-    return made
+    parser.add_argument("--seed", type=int, default=0, help="of the held-out conversations (default %(default)s)")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="where the result goes")
+    parser.add_argument("--force", action="store_true", help="replace the file")
+    parser.set_defaults(main=main)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(options: argparse.Namespace) -> int:
     """Measure, write, print."""
-    options = parser().parse_args(argv)
-    try:
-        if options.per_skill < 4:
-            raise Problem("--per-skill is at least 4: of fewer some skills would not come up.")
-        if len({*options.model, options.against}) <= len(options.model):
-            raise Problem("One model is named twice: --against is full precision, each --model another variant.")
-        result.check_target(options.out, options.force)
-        measured = measure(options.against, options.model, options.prompts, options.per_skill, options.seed)
-    except Problem as problem:
-        print(problem, file=sys.stderr)
-        return 2
+    if options.per_skill < 4:
+        raise Problem("--per-skill is at least 4: of fewer some skills would not come up.")
+    if len({*options.model, options.against}) <= len(options.model):
+        raise Problem("One model is named twice: --against is full precision, each --model another variant.")
+    result.check_target(options.out, options.force)
+    measured = measure(options.against, options.model, options.prompts, options.per_skill, options.seed)
     result.write(options.out, measured)
     print(table(measured))
     print(f"\nwritten to {options.out}")
     print(json.dumps({key: value for key, value in measured.items() if key != "answers"}, ensure_ascii=False))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -88,7 +88,7 @@ def test_vllm_serves_both_and_their_answers_are_nearly_those_of_full_precision(
     prompts, out = tmp_path / "few.jsonl", tmp_path / "out.json"
     prompts.write_text("\n".join(json.dumps(line) for line in PROMPTS))
     models = [str(made / "gptq"), str(made / "awq")]
-    command = ["-m", "backend.benchmark.quality", "--against", vllm_url, "--model", *models]
+    command = ["-m", "backend.benchmark", "quality", "--against", vllm_url, "--model", *models]
     done = run(*command, "--prompts", str(prompts), "--out", str(out))
     assert done.returncode == 0, done.stderr[-3000:]
     full, _again, gptq, awq = json.loads(out.read_text())["models"]
@@ -146,7 +146,7 @@ def test_both_are_asked_the_same_and_bleu_is_what_it_is_by_hand(tmp_path: Path) 
     prompts.write_text("\n".join(json.dumps(line) for line in lines))
     # The variant is asked only the last turn, after full precision's own answer to the first.
     full, other = {"一": "好", "一 | 好 | 二": "我爱北京天安门"}, {"一 | 好 | 二": "我爱北京的天安门"}
-    command = ["-m", "backend.benchmark.quality", "--prompts", str(prompts), "--out", str(out)]
+    command = ["-m", "backend.benchmark", "quality", "--prompts", str(prompts), "--out", str(out)]
     with answering("full", full) as against, answering("small", other) as model:
         done = run(*command, "--against", against, "--model", model)
         refused = run(*command, "--force", "--against", model, "--model", against)
@@ -164,7 +164,7 @@ def test_both_are_asked_the_same_and_bleu_is_what_it_is_by_hand(tmp_path: Path) 
 def test_the_bundled_models_conversations_are_not_asked_of_another(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     with answering("other", {}) as against, answering("small", {}) as model:
-        done = run("-m", "backend.benchmark.quality", "--against", against, "--model", model, "--out", str(out))
+        done = run("-m", "backend.benchmark", "quality", "--against", against, "--model", model, "--out", str(out))
     assert done.returncode == 2
     assert "serves other, which the bundled model's conversations are not for" in done.stderr
     assert not out.exists()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from backend.benchmark import quality, quality_scores
+from backend.benchmark.__main__ import main
 from backend.benchmark.problems import Problem
 from backend.benchmark.quality_ask import Answer
 from backend.benchmark.quality_prompts import Question, of_scenario
@@ -98,7 +99,7 @@ def test_bad_input_gets_a_sentence_and_writes_nothing(
     monkeypatch.chdir(tmp_path)
     Path("other").mkdir()
     Path("other/config.json").write_text("{}")
-    assert quality.main([*words, "--out", "out.json"]) == 2
+    assert main(["quality", *words, "--out", "out.json"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith(told)
@@ -109,7 +110,7 @@ def test_bad_input_gets_a_sentence_and_writes_nothing(
 def test_a_result_is_replaced_only_when_told_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.json"
     out.write_text("kept")
-    assert quality.main(["--against", WEIGHTS, "--model", NOBODY, "--out", str(out)]) == 2
+    assert main(["quality", "--against", WEIGHTS, "--model", NOBODY, "--out", str(out)]) == 2
     assert "replace it with --force" in capsys.readouterr().err
     assert out.read_text() == "kept"
 
