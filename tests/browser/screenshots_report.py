@@ -1,0 +1,27 @@
+"""Pictures of a report of the benchmark, for the README: `python -m tests.browser.screenshots_report REPORT.html`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from tests.browser.page import chromium
+from tests.browser.screenshots import FOLDER, LOOKS
+
+
+async def main(report: Path) -> None:
+    """Its beginning, in each language and theme."""
+    async with chromium() as browser:
+        for language, theme in LOOKS:
+            context = await browser.new_context(
+                locale=language, color_scheme=theme, viewport={"width": 1160, "height": 1000}
+            )
+            page = await context.new_page()
+            await page.goto(report.resolve().as_uri())
+            await page.screenshot(path=FOLDER / f"report-{language.split('-')[0]}-{theme}.png")
+            await context.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
