@@ -2,7 +2,7 @@
 
 Kinds: unit; model (the bundled model, beside vLLM's environment, which has torch); server and browser (one pytest run,
 so that one vLLM serves both); launch (`make demo` itself); containers. A skipped test counts as a failure, except where
-it needs Docker; its reason is printed with the counts.
+it needs Docker, nginx or Prometheus; its reason is printed with the counts.
 """
 
 from scripts.supported import require_supported_python
@@ -17,14 +17,14 @@ from collections import Counter  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from scripts import chromium, installing  # noqa: E402
+from scripts import installing, programs  # noqa: E402
 from scripts.console import Console  # noqa: E402
 from scripts.environments import APP_DEV, BACKEND_DEV, ROOT, Environment  # noqa: E402
 from scripts.problems import Problem  # noqa: E402
 
 MODEL_TESTS = "tests/unit/test_demo_model.py"
 OUTCOMES = ("passed", "failed", "error", "skipped")
-MAY_SKIP = "containers"  # Docker and its images are nothing that `make test` installs
+MAY_SKIP = "containers"  # Docker, its images and Prometheus are nothing that `make test` installs
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,11 @@ def main(names: "list[str]") -> int:
     if installing.main(["app-dev"] if names == ["unit"] else ["app-dev", "backend-dev"]) != 0:
         return 1
     console = Console()
+    if any(run.name == "containers" for run in runs):
+        programs.prepare_proxy(console)
     if any(run.name == "server" for run in runs):
         try:
-            chromium.prepare(console)
+            programs.prepare_browser(console)
         except Problem as problem:
             console.say(str(problem))
             return 1

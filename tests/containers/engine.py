@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -27,6 +28,21 @@ def base_image() -> str:
     match = re.search(r"^FROM (\S+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
     assert match is not None, "the Dockerfile has no FROM"
     return match[1]
+
+
+def services_of(path: Path) -> dict[str, dict[str, Any]]:
+    """The services of a compose file, those taken over from another file (`extends`) included."""
+    services = yaml.safe_load(path.read_text(encoding="utf-8"))["services"]
+    for name, service in services.items():
+        if (taken := service.pop("extends", None)) is not None:
+            services[name] = services_of(path.parent / taken["file"])[taken["service"]] | service
+    return dict(services)
+
+
+def settings_of(service: dict[str, Any]) -> dict[str, str | None]:
+    """Environment variables; None for one that is passed on as it is."""
+    pairs = (entry.partition("=") for entry in service["environment"])
+    return {name: value if equals else None for name, equals, value in pairs}
 
 
 def documented() -> set[str]:

@@ -12,28 +12,34 @@ from typing import Any
 import pytest
 import yaml
 
+from backend.serve import SHUTDOWN_TIMEOUT_S
 from chat.settings import PREFIX, Settings
-from tests.containers.engine import CPU_STACK, EXAMPLE, ROOT, base_image, compose_client, documented, run
+from tests.containers.engine import (
+    CPU_STACK,
+    EXAMPLE,
+    ROOT,
+    base_image,
+    compose_client,
+    documented,
+    run,
+    services_of,
+    settings_of,
+)
 from tests.fake_vllm import free_port
 
 GPU_STACK = ROOT / "docker-compose.yml"
-STACKS = {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (GPU_STACK, CPU_STACK)}
+STACKS = {path.name: {"services": services_of(path)} for path in (GPU_STACK, CPU_STACK)}
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 every_stack = pytest.mark.parametrize("services", [s["services"] for s in STACKS.values()], ids=list(STACKS))
 Services = dict[str, dict[str, Any]]
 
 
-def settings_of(service: dict[str, Any]) -> dict[str, str | None]:
-    """Environment variables; None for one that is passed on as it is."""
-    pairs = (entry.partition("=") for entry in service["environment"])
-    return {name: value if equals else None for name, equals, value in pairs}
-
-
 @every_stack
-def test_only_the_page_is_published_and_only_on_loopback(services: Services) -> None:
+def test_fault_87_only_the_page_is_published_and_only_on_loopback(services: Services) -> None:
+    """In containers vLLM has no published port, and the page one on this machine's loopback only."""
     assert "ports" not in services["vllm"]
-    assert all(port.startswith("127.0.0.1:") for port in services["app"]["ports"])
+    assert all(port.startswith("127.0.0.1:") for service in services.values() for port in service.get("ports", []))
     assert all("network_mode" not in service for service in services.values())
 
 
@@ -54,10 +60,28 @@ def test_the_app_is_confined(services: Services) -> None:
     app = services["app"]
     assert app["read_only"] is True
     assert app["cap_drop"] == ["ALL"]
-    assert all("no-new-privileges:true" in service["security_opt"] for service in services.values())
     assert [mount.split(":")[0] for mount in app["tmpfs"]] == ["/tmp"]
     assert "volumes" not in app
     assert "privileged" not in str(services)
+
+
+@every_stack
+def test_each_half_has_time_to_end(services: Services) -> None:
+    """Its own limit for answers under way, and some seconds; the app's is the shorter one."""
+    its_own = {"app": Settings.model_fields["shutdown_timeout_s"].default, "vllm": SHUTDOWN_TIMEOUT_S}
+    for name, seconds in its_own.items():
+        assert int(services[name]["stop_grace_period"].removesuffix("s")) >= seconds + 8
+
+
+@every_stack
+def test_no_container_has_privileges(services: Services) -> None:
+    for name, service in services.items():
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["cap_drop"] == ["ALL"], name
+        # Root without it could not read a checkout that is closed to others.
+        assert service.get("cap_add", []) == (["DAC_OVERRIDE"] if name == "vllm" else [])
+        assert service.get("read_only", False) is (name != "vllm"), "vLLM compiles into its home"
+    assert "docker.sock" not in str(services)
 
 
 @every_stack
@@ -165,7 +189,7 @@ def test_the_guide_names_what_is_there() -> None:
     guide = (ROOT / "docs" / "docker.md").read_text(encoding="utf-8")
     assert set(re.findall(r"(?:`|^ {4})([A-Z][A-Z_]+)[=`]", guide, re.MULTILINE)) <= documented()
     files = set(re.findall(r"docker-compose[\w.-]*\.yml", guide)) - {"docker-compose.override.yml"}
-    assert files <= set(STACKS)
+    assert files == {*STACKS, "docker-compose.proxy.yml"}
     images = {stack["services"]["vllm"]["image"] for stack in STACKS.values()}
     assert set(re.findall(r"vllm/[\w-]+:\S+", guide)) <= images
 
