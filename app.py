@@ -11,8 +11,9 @@ import sys
 
 import chainlit as cl
 from chainlit.chat_context import chat_context
+from chainlit.config import config
 
-from chat import logs
+from chat import descriptors, logs
 from chat.errors import PagodaError, TooLong
 from chat.limits import AtOnce
 from chat.model_server import ModelServer
@@ -27,6 +28,7 @@ from chat.ui import (
     composer,
     content_policy,
     conversation_bar,
+    ending,
     gate,
     kept,
     overrides,
@@ -59,7 +61,10 @@ try:
 except PagodaError as error:
     sys.exit(f"Pagoda cannot start: {error}")
 if settings.log_format == "json":
-    logs.write_json()
+    logs.write(logs.JsonLines())
+elif not config.run.debug:
+    logs.write(logs.Lines())
+descriptors.install()
 server = ModelServer(settings)
 at_once = AtOnce(settings.answers_per_user)
 probe = ReadinessProbe(server, settings.queue_limit)
@@ -80,6 +85,7 @@ content_policy.install()
 sockets.install(settings)
 gate.install(settings, switched_on)
 watching.install(probe, settings.metrics_token)
+ending.install(settings.shutdown_timeout_s, at_once, banner)
 
 
 @cl.set_chat_profiles
@@ -108,6 +114,7 @@ async def on_reconnect() -> None:
     if chat.is_busy:
         await cl.context.emitter.task_start()  # Chainlit has just told the page that nothing is under way
     await show_controls(chat)
+    await chat.catch_up()
 
 
 async def show_controls(chat: ChatSession) -> None:

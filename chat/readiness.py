@@ -1,6 +1,7 @@
 """Would a question be answered now? Asked of the model server, at most once a second, however many want to know.
 
-It would, where the server is loaded, takes the key, offers the model, and its queue is below `PAGODA_QUEUE_LIMIT`.
+It would, where the server is loaded, takes the key, offers the model, and its queue is below `PAGODA_QUEUE_LIMIT`; and
+where this process is not about to end.
 Whether this process itself lives is another question, which `/health` answers.
 """
 
@@ -22,6 +23,7 @@ from chat.errors import (
     TurnError,
 )
 from chat.model_server import ModelServer
+from chat.shutdown import SHUTDOWN
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +35,16 @@ ROOM_AGAIN = 0.75
 SEEN_WITHIN_S = 5.0
 
 Reason = Literal[
-    "ready", "absent", "loading", "restarting", "silent", "failing", "refused_key", "model_unknown", "overloaded"
+    "ready",
+    "absent",
+    "loading",
+    "restarting",
+    "silent",
+    "failing",
+    "refused_key",
+    "model_unknown",
+    "overloaded",
+    "shutting_down",
 ]
 # The rest is "failing".
 REASONS: dict[type[TurnError], Reason] = {
@@ -84,6 +95,13 @@ class ReadinessProbe:
 
     async def now(self) -> Readiness:
         """Whether a question would be answered, as of a second ago at most; takes `PATIENCE_S` or so at most."""
+        if SHUTDOWN.began_at is None:
+            found = await self._as_of_late()
+            if SHUTDOWN.began_at is None:
+                return found
+        return Readiness("shutting_down", SHUTDOWN.began_at)
+
+    async def _as_of_late(self) -> Readiness:
         if self.last is not None and time.monotonic() - self._looked_at < FRESH_S:
             return self.last
         if self._looking is None or self._looking.done():

@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     first_token_timeout_s: Annotated[float, Field(gt=0)] = 300.0
     read_timeout_s: Annotated[float, Field(gt=0)] = 120.0
     answer_timeout_s: Annotated[float, Field(gt=0)] = 1800.0
+    shutdown_timeout_s: Annotated[float, Field(ge=0)] = 25.0
     queue_limit: Annotated[int, Field(ge=1)] = 200
     metrics_token: Annotated[SecretStr | None, Field(min_length=16)] = None
     log_format: Literal["text", "json"] = "text"

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from backend.hardware import Hardware, detect
 from backend.profiles import Choice, choose
-from scripts import preflight
+from scripts import page_config, preflight
 from scripts.console import Console
 from scripts.dotenv import read_dotenv
 from scripts.environments import APP, BACKEND, ROOT
 from scripts.installing import Installation, InstallLock, pip_environment, report, take_lock
 from scripts.model import resolve
 from scripts.preflight import Options
-from scripts.problems import VLLM, Problem, Stopped, explain
+from scripts.problems import PAGE, VLLM, Problem, Stopped, disk_problems, explain
 from scripts.processes import Child, die_with_parent, end
 from scripts.readiness import answers, last_line, page_is_up
 from scripts.stopping import Stopping
@@ -30,6 +31,8 @@ ASK_EVERY_S = 1.0
 # What Chainlit's command line reacts to, and a shell or CI service may have set for its own ends
 NOT_FOR_CHAINLIT = {"RUN_TARGET", "WATCH", "HEADLESS", "DEBUG", "CI", "NO_CACHE", "CHAINLIT_APP_ROOT"}
 NOT_FOR_CHAINLIT |= {"CHAINLIT_ROOT_PATH", "CHAINLIT_PARENT_ROOT_PATH", "CHAINLIT_SSL_CERT", "CHAINLIT_SSL_KEY"}
+# The page's default for the answers under way as it ends, and what its end takes beside them at most
+SHUTDOWN_TIMEOUT_S, AFTER_ITS_TIME_S = 25.0, 10.0
 BUNDLED_TEMPERATURE = "0.2"  # a model this small loses the thread at the app's default
 
 
@@ -44,14 +47,15 @@ def main() -> int:
         hardware = check(options)
         choice = choose(hardware, resolve(options.model, stopping), None, cpu_build=True)
         console.say(f"Profile {choice.name}: {choice.reason}. {hardware.cores} cores, {hardware.memory_reason}.")
-        LOGS.mkdir(exist_ok=True)
-        demo = Demo(options, choice, console, stopping)
-        demo.run()
+        with disk_problems():
+            LOGS.mkdir(exist_ok=True)
+            demo = Demo(options, choice, console, stopping)
+            demo.run()
     except Problem as problem:
-        stopping.ignore()
-        console.progress("ending everything that was started")
+        stopping.ending()
+        console.progress("ending everything that was started; answers under way are waited for, unless you ask again")
         if demo is not None:
-            end(demo.children())
+            demo.end()
         if isinstance(problem, Stopped):
             console.say(str(problem))
             return 0
@@ -65,6 +69,7 @@ def check(options: Options) -> Hardware:
     preflight.check_system(hardware.system, hardware.machine, preflight.libc())
     preflight.check_cpu(hardware)
     preflight.check_libraries()
+    page_config.check()
     preflight.check_port(options.port, "PORT", "the page")
     preflight.check_port(options.backend_port, "BACKEND_PORT", "vLLM")
     preflight.check_memory(hardware)
@@ -92,6 +97,13 @@ class Demo:
     def children(self) -> list[Child]:
         """Everything that was started and may still run."""
         return [c for c in (self.app, self.backend, *(i.child for i in self.installs)) if c is not None]
+
+    def end(self) -> None:
+        """The page first: the answers under way need vLLM."""
+        if self.app is not None:
+            its_time_s = _seconds(self.settings.get("PAGODA_SHUTDOWN_TIMEOUT_S", ""))
+            end([self.app], its_time_s + AFTER_ITS_TIME_S, self.stopping.hurry)
+        end(self.children(), hurry=self.stopping.hurry)
 
     def run(self) -> None:
         """Until a `Problem`: it has no other end."""
@@ -159,10 +171,17 @@ class Demo:
         """Wait a little; raises when a signal has come or a half has ended."""
         time.sleep(POLL_S)
         self.stopping.check()
-        for child, known in ((self.backend, VLLM), (self.app, ())):
+        for child, known in ((self.backend, VLLM), (self.app, PAGE)):
             code = child.exit_code() if child is not None else None
             if child is not None and code is not None:
                 raise explain(child.name, code, child.log, known)
+
+
+def _seconds(text: str) -> float:
+    """The page's own setting; one that it can't read it has refused itself."""
+    with suppress(ValueError):
+        return float(text)
+    return SHUTDOWN_TIMEOUT_S
 
 
 def _log(name: str, port: int, usual_port: int) -> Path:

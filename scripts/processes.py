@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -71,12 +71,12 @@ class Child:
         return self.exit_code() is not None and not session_members(self.pid)
 
 
-def end(children: Sequence[Child], patience_s: float = 5.0) -> None:
-    """Ask all of them to end (SIGTERM), and kill what is left after `patience_s` seconds."""
+def end(children: Sequence[Child], patience_s: float = 5.0, hurry: Callable[[], bool] = lambda: False) -> None:
+    """Ask all of them to end (SIGTERM), and kill what is left after `patience_s` seconds, or in a `hurry` before."""
     for child in children:
         child.signal(signal.SIGTERM)
     deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not hurry():
         if all(child.is_gone() for child in children):
             return
         time.sleep(0.05)
@@ -85,7 +85,8 @@ def end(children: Sequence[Child], patience_s: float = 5.0) -> None:
                 child.signal(signal.SIGTERM)  # it ended and left processes behind
     for child in children:
         child.kill_all()
-    while not all(child.is_gone() for child in children) and time.monotonic() < deadline + 2:
+    deadline = time.monotonic() + 2
+    while not all(child.is_gone() for child in children) and time.monotonic() < deadline:
         time.sleep(0.05)
 
 

@@ -8,6 +8,7 @@ does the handler raise.
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -15,6 +16,8 @@ from types import FrameType
 from scripts.problems import Stopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# `make` hands on what has reached us as well.
+SAME_SIGNAL_S = 1.0
 
 
 class Stopping:
@@ -23,6 +26,7 @@ class Stopping:
     def __init__(self) -> None:
         self._received: int | None = None
         self._may_raise = False
+        self._ending_since: float | None = None
         self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
 
     def check(self) -> None:
@@ -40,6 +44,14 @@ class Stopping:
         finally:
             self._may_raise = False
 
+    def ending(self) -> None:
+        """From here on nothing raises: everything is being ended already, and another signal makes it a `hurry`."""
+        self._received, self._ending_since = None, time.monotonic()
+
+    def hurry(self) -> bool:
+        """Whether another signal has come since."""
+        return self._received is not None
+
     def ignore(self) -> None:
         """From here on nothing interrupts: everything is being ended already."""
         for number in SIGNALS:
@@ -51,6 +63,8 @@ class Stopping:
             signal.signal(number, handler)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self._ending_since is not None and time.monotonic() - self._ending_since < SAME_SIGNAL_S:
+            return
         self._received = number
         if self._may_raise:
             self._may_raise = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -94,3 +95,8 @@ def vllm_service(port: int, log: Path, *arguments: str) -> Service:
     """vLLM with the bundled model, as `make backend` starts it, on `port`; `arguments` are further ones of ours."""
     command = [str(BACKEND_PYTHON), "-m", "backend.serve", "--port", str(port), *arguments]
     return Service(command, {}, f"http://127.0.0.1:{port}/health", log, VLLM_READY_S)
+
+
+def engine_of(vllm: Service) -> int:
+    """The process of vLLM's engine, as its log tells."""
+    return int(re.findall(r"\(EngineCore pid=(\d+)\)", vllm.log.read_text(encoding="utf-8", errors="replace"))[-1])

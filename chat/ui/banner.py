@@ -62,6 +62,11 @@ class Banner:
         elif self._told is not None:
             await cl.send_window_message(message(language, self._told))
 
+    async def tell(self) -> None:
+        """All pages, now: something has changed that need not be looked for."""
+        self._told = await self._probe.now()
+        await self._tell_all(self._told)
+
     async def _watch(self) -> None:
         while pages():
             found = await self._probe.now()

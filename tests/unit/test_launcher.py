@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,6 +68,13 @@ def test_what_ignores_the_request_is_killed_with_its_children(tmp_path: Path) ->
     assert session_members(child.pid) == []
 
 
+def test_a_hurry_does_not_wait(tmp_path: Path) -> None:
+    child = start(tmp_path, sys.executable, "-c", STUBBORN)
+    wait_for("up", child.log)
+    end([child], patience_s=3600, hurry=lambda: True)
+    assert session_members(child.pid) == []
+
+
 def test_what_a_dead_process_left_behind_is_ended(tmp_path: Path) -> None:
     child = start(tmp_path, "sh", "-c", "sleep 60 & echo up")
     wait_for("up", child.log)
@@ -108,6 +116,22 @@ def test_a_signal_is_noted_and_raised_where_it_is_safe(number: signal.Signals) -
     try:
         with pytest.raises(Stopped, match=number.name), stopping.interruptible():
             signal.raise_signal(number)
+    finally:
+        stopping.restore()
+
+
+def test_another_signal_while_all_is_being_ended_means_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("scripts.stopping.time", SimpleNamespace(monotonic=clock))
+    stopping = Stopping()
+    try:
+        signal.raise_signal(signal.SIGINT)
+        stopping.ending()
+        signal.raise_signal(signal.SIGTERM)  # the same one, handed on by make
+        assert not stopping.hurry()
+        clock.now = 2
+        signal.raise_signal(signal.SIGINT)
+        assert stopping.hurry()
     finally:
         stopping.restore()
 
@@ -200,7 +224,8 @@ def test_the_last_line_without_vllms_prefix(tmp_path: Path, text: str, expected:
     assert last_line(log) == expected
 
 
-def test_the_key_that_both_halves_share_is_read_as_editors_leave_it(tmp_path: Path) -> None:
+def test_fault_67_the_key_that_both_halves_share_is_read_as_editors_leave_it(tmp_path: Path) -> None:
+    """`make demo` reads the key from such a file like from any other."""
     file = tmp_path / ".env"
     text = "# a comment\r\nVLLM_API_KEY='it''s'\r\nexport A = \"x # y\"\r\nB=plain # comment\r\nC=\r\nnonsense\r\n"
     file.write_bytes(b"\xef\xbb\xbf" + text.replace("'it''s'", "'secret'").encode())

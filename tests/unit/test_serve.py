@@ -18,6 +18,7 @@ from backend.hardware import Gpu, Hardware
 from backend.launch_plan import Plan, Wish, plan
 from backend.models import SHIPPED, UnknownModel
 from backend.profiles import BUNDLED_MODEL, FOLDER
+from chat.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PIRATE = "backend/demo_model/adapters/pirate"
@@ -44,8 +45,12 @@ def test_the_command_gives_vllm_the_profile_the_model_and_the_address() -> None:
     assert line[:3] == [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
     assert line[3:] == [
         *("--config", str(FOLDER / "cpu-demo.yaml"), "--model", str(BUNDLED_MODEL)),
-        *("--host", "127.0.0.1", "--port", "8000", "--max-num-seqs", "4"),
+        *("--host", "127.0.0.1", "--port", "8000", "--shutdown-timeout", "30", "--max-num-seqs", "4"),
     ]
+
+
+def test_vllm_is_given_longer_to_end_than_the_page() -> None:
+    assert Settings.model_fields["shutdown_timeout_s"].default < serve.SHUTDOWN_TIMEOUT_S
 
 
 def test_a_profile_with_its_own_model_gets_no_other() -> None:
@@ -65,7 +70,8 @@ def test_what_follows_the_dashes_is_vllms() -> None:
     assert (options.port, extra) == (9, ["--port", "10", "--"])
 
 
-def test_it_listens_on_loopback_unless_told_otherwise() -> None:
+def test_fault_87_it_listens_on_loopback_unless_told_otherwise() -> None:
+    """The launcher has vLLM listen on 127.0.0.1 where nobody says otherwise."""
     options, _ = serve.parse([])
     assert (options.host, options.port) == ("127.0.0.1", 8000)
 
@@ -187,7 +193,7 @@ def test_a_dry_run_prints_profile_reason_and_command() -> None:
     assert profile == "profile  cpu-demo: it was asked for by name"
     assert memory.startswith("memory   ")
     assert "VLLM_NO_USAGE_STATS=1" in command
-    assert command.endswith("--host 127.0.0.1 --port 8123 --seed 1")
+    assert command.endswith("--host 127.0.0.1 --port 8123 --shutdown-timeout 30 --seed 1")
 
 
 def test_the_document_names_every_option() -> None:
