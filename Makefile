@@ -21,7 +21,7 @@ BACKEND = .venv-backend/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-model test-server test-launch test-containers app backend plan bench install lint types format lock \
-	evaluate-demo-model evaluate-json measure-page screenshots clean
+	evaluate-demo-model evaluate-json measure-page screenshots reliability audit clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,7 @@ install:  ## create both environments, with what tests and checks need
 	@$(PYTHON) -m scripts.install app-dev backend-dev
 
 app:  ## the page alone, for a vLLM that runs elsewhere (PAGODA_BACKEND_URL)
+	@$(PYTHON) -m scripts.page_config
 	@$(PYTHON) -m scripts.install app
 	@$(APP) -m chainlit run app.py --headless --host 127.0.0.1 --port $(PORT)
 
@@ -99,6 +100,12 @@ measure-page:  ## measure the page: what it adds to the first token, 200 streams
 	@$(APP) -m tests.load.streams --users 200
 	@$(APP) -m tests.browser.load_time
 	@$(APP) -m tests.browser.markdown_bench
+
+reliability:  ## docs/reliability.md anew, from the tests of faults and the reports that `make test` left
+	@$(PYTHON) -m scripts.reliability
+
+audit:  ## ask a service which of the locked packages have known holes (network)
+	@$(PYTHON) -m scripts.audit
 
 screenshots:  ## pictures of the page for the README
 	@$(PYTHON) -m scripts.install app-dev backend

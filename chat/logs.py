@@ -1,6 +1,7 @@
 """The log: lines to read or, with `PAGODA_LOG_FORMAT=json`, one JSON object a line with the id of the turn it is about.
 
-In JSON an exception is its type and where it came from: its message may quote what a user typed, or a key.
+An exception is its type and where it came from: its message may quote what a user typed, or a key. Only where debugging
+is asked for (`chainlit run --debug`), lines are as they come.
 """
 
 from __future__ import annotations
@@ -24,6 +25,20 @@ _turn: ContextVar[str | None] = ContextVar("turn", default=None)
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # How the details of our own errors begin: "503: …" or "ClientConnectorError(…".
 _CAUSE = re.compile(r"\d{3}(?=:)|\w+(?=\()")
+
+# What ends a line, or is none of its letters, for some who read it.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class Lines(logging.Formatter):
+    """A record as one line to read: time, level, logger, message, exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = self.formatTime(record, "%Y-%m-%d %H:%M:%S")
+        line = f"{time} - {record.levelname} - {record.name} - {_message(record)}"
+        if record.exc_info and record.exc_info[1] is not None:
+            line += f" ({_named(record.exc_info[1])} at {', '.join(_places(record.exc_info[2]))})"
+        return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
 
 
 class JsonLines(logging.Formatter):
@@ -68,9 +83,8 @@ def _places(trace: TracebackType | None) -> list[str]:
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]
 
 
-def write_json() -> None:
+def write(formatter: logging.Formatter) -> None:
     """From now on, all that goes to the log is written so; to be called before the web server starts."""
-    formatter = JsonLines()
     for handler in logging.getLogger().handlers:
         handler.setFormatter(formatter)
     for name in ("uvicorn", "uvicorn.access"):

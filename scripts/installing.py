@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scripts.console import Console
 from scripts.environments import BY_NAME, PYTORCH_INDEX, ROOT, CommandFailed, Environment, package_count
-from scripts.problems import PIP, UNREACHABLE, Problem, explain, tail
+from scripts.problems import PIP, UNREACHABLE, Problem, disk_problems, explain, tail
 from scripts.processes import Child, end
 from scripts.stopping import Stopping
 
@@ -116,18 +116,19 @@ def main(names: Sequence[str]) -> int:
     """Bring the named environments up to date."""
     console, stopping = Console(), Stopping()
     logs = ROOT / "logs"
-    logs.mkdir(exist_ok=True)
     installations: list[Installation] = []
     try:
-        lock = take_lock(logs, console, stopping)
-        installations = [Installation(BY_NAME[name], logs) for name in names or ("app", "backend")]
-        while not all(installation.done for installation in installations):
-            stopping.check()
-            for installation in installations:
-                installation.advance()
-            console.progress("installing: " + ", ".join(installation.progress() for installation in installations))
-            time.sleep(POLL_S)
-        lock.release()
+        with disk_problems():
+            logs.mkdir(exist_ok=True)
+            lock = take_lock(logs, console, stopping)
+            installations = [Installation(BY_NAME[name], logs) for name in names or ("app", "backend")]
+            while not all(installation.done for installation in installations):
+                stopping.check()
+                for installation in installations:
+                    installation.advance()
+                console.progress("installing: " + ", ".join(installation.progress() for installation in installations))
+                time.sleep(POLL_S)
+            lock.release()
     except Problem as problem:
         stopping.ignore()
         end([installation.child for installation in installations if installation.child is not None])

@@ -4,13 +4,15 @@
     └─ Stopped          not a failure: Ctrl-C, or a signal that asks for the end
 
 `explain()` turns the log of a failed process into such a sentence. Limits: it knows the messages of the locked
-versions of pip, vLLM and huggingface_hub; what it does not recognise is shown as the end of the log.
+versions of pip, vLLM, huggingface_hub and Chainlit; what it does not recognise is shown as the end of the log.
 """
 
 from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 UNREACHABLE = (
@@ -21,6 +23,11 @@ UNREACHABLE = (
 NO_SPACE = (
     r"No space left on device",
     "The disk is full: free some space, then run the same command again; the unfinished part is redone.",
+)
+READ_ONLY = (
+    r"Read-only file system: '(?P<what>[^']+)'",
+    "{what} can't be written, as the disk is read-only: move the checkout to one that can be written to, or use Docker "
+    "(docs/docker.md).",
 )
 
 PIP = (
@@ -71,6 +78,21 @@ VLLM = (
     ),
 )
 
+PAGE = (
+    (r"Pagoda cannot start: (?P<what>.+)", "Pagoda cannot start: {what}"),
+    NO_SPACE,
+    READ_ONLY,
+    (
+        r"address already in use",
+        "The page's port was taken while it was starting: run `make demo PORT=8081`, or any free port.",
+    ),
+    (
+        r"validation errors? for (?:Project|Features|UI)Settings\n(?P<what>\S+)\n",
+        ".chainlit/config.toml has a value for `{what}` that Chainlit does not take: mend it, or take the file back "
+        "from the repository (`git checkout .chainlit/config.toml`).",
+    ),
+)
+
 KILLED = (
     "It was killed from outside (SIGKILL), most likely because the machine ran out of memory: end other programs, or "
     "choose a smaller MODEL."
@@ -108,6 +130,18 @@ def explain(name: str, exit_code: int, log: Path, known: tuple[tuple[str, str], 
     how = f"exit code {exit_code}" if exit_code >= 0 else f"signal {signal.Signals(-exit_code).name}"
     reason = f" {KILLED}" if exit_code in (-signal.SIGKILL, 128 + signal.SIGKILL) else ""
     return Problem(f"{name} ended ({how}).{reason}", log)
+
+
+@contextmanager
+def disk_problems() -> Iterator[None]:
+    """While inside, what a full or read-only disk refuses is a `Problem`."""
+    try:
+        yield
+    except OSError as error:
+        for pattern, sentence in (NO_SPACE, READ_ONLY):
+            if match := re.search(pattern, str(error)):
+                raise Problem(sentence.format(**match.groupdict())) from None
+        raise
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -10,6 +10,7 @@ import aiohttp
 import httpx
 import socketio
 
+ALLOWED = "https://chat.example"  # how users come in where `narrow_url` is
 POLLING = "/ws/socket.io/?EIO=4&transport=polling"
 WEBSOCKET = "/ws/socket.io/?EIO=4&transport=websocket"
 

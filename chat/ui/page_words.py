@@ -6,7 +6,7 @@ another language gets them in English, as it gets the app's own sentences, and n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,13 @@ from chat.texts import Language, group, language_for
 
 Words = dict[str, Any]
 README: dict[Language, str] = {"en-US": "chainlit.md", "zh-CN": "chainlit_zh-CN.md"}
-_chainlits_words: Callable[[str], Words] = config.config.load_translation
 
 
 def words(tag: str) -> Words:
     """What Chainlit's page says, by its own nested keys, for a browser's language tag."""
     language = language_for(tag)
-    said = _chainlits_words(language)
+    # Chainlit's own file, not the copy that it makes at its start: a disk that was full then has left half of one.
+    said: Words = json.loads(Path(config.TRANSLATIONS_DIR, f"{language}.json").read_text(encoding="utf-8"))
     for path, sentence in own_words(language).items():
         *folders, key = path.split(".")
         place = said

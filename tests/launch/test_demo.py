@@ -143,7 +143,8 @@ def test_the_death_of_vllm_ends_the_page_and_is_explained(demo: MakeDemo) -> Non
 
 
 @pytest.mark.parametrize("variable", ["PORT", "BACKEND_PORT"])
-def test_a_taken_port_is_refused_at_once(output: Path, variable: str) -> None:
+def test_fault_69_a_taken_port_is_refused_at_once(output: Path, variable: str) -> None:
+    """`make demo` ends at once with a sentence that names the port and the variable that chooses another."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
@@ -153,6 +154,19 @@ def test_a_taken_port_is_refused_at_once(output: Path, variable: str) -> None:
     assert re.search(
         rf"Port {port}, meant for .*, is taken by another program: .*`make demo {variable}=\d+`", demo.text
     )
+
+
+def test_fault_72_a_model_that_cannot_be_downloaded_is_refused_at_once(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make demo` ends at once, before anything is started: what can't be reached, and three remedies."""
+    for name, value in {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path), "no_proxy": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    demo = MakeDemo(output, MODEL="org/there")
+    assert demo.wait(20) != 0
+    assert "http://127.0.0.1:9 cannot be reached to download org/there" in demo.text
+    assert "set HF_ENDPOINT to a mirror, or give MODEL a local folder" in demo.text
+    assert "Traceback" not in demo.text
 
 
 def test_a_model_that_is_not_there_is_refused_at_once(output: Path) -> None:

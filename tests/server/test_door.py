@@ -4,10 +4,8 @@ misbehaves on demand."""
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 import uuid
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,33 +17,11 @@ import socketio
 
 from chat.texts import text
 from tests.chat_client import ChatClient
-from tests.door_client import POLLING, WEBSOCKET, connected, get, introduction, post, socket_status
-from tests.fake_vllm import FakeVllm, Script, free_port
-from tests.processes import app_service
+from tests.door_client import ALLOWED, POLLING, WEBSOCKET, connected, get, introduction, post, socket_status
+from tests.fake_vllm import FakeVllm, Script
 
 HELLO = Script(["Hello", " there."])
 FOREIGN = "https://evil.example"
-ALLOWED = "https://chat.example"
-
-
-@pytest.fixture(scope="module")
-def narrow_url(fake: FakeVllm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An app with tight limits, behind a proxy on this machine, whose users come in as `ALLOWED`."""
-    port = free_port()
-    limits = {
-        "PAGODA_SOCKETS_PER_ADDRESS": "3",
-        "PAGODA_ANSWERS_PER_USER": "2",
-        "PAGODA_MAX_MESSAGE_CHARS": "1000",
-        "PAGODA_FIRST_TOKEN_TIMEOUT_S": "3",
-        "PAGODA_READ_TIMEOUT_S": "1",
-        "PAGODA_ANSWER_TIMEOUT_S": "2",
-        "PAGODA_MAX_TOKENS": "500",
-        "PAGODA_ALLOWED_ORIGINS": ALLOWED,
-        "PAGODA_TRUSTED_PROXIES": "127.0.0.1",
-    }
-    with app_service(port, fake.url, tmp_path_factory.mktemp("narrow") / "app.log", **limits):
-        yield f"http://127.0.0.1:{port}"
-
 
 # Origin, further headers, status of a WebSocket and of polling
 ORIGINS: dict[str, tuple[str | None, dict[str, str], bool]] = {
@@ -68,6 +44,7 @@ ORIGINS: dict[str, tuple[str | None, dict[str, str], bool]] = {
 
 @pytest.mark.parametrize("case", ORIGINS)
 async def test_fault_81_only_the_pages_own_origin_opens_a_socket(narrow_url: str, case: str) -> None:
+    """A socket, a poll or a cookie that another site's page asks for is refused with 403; the page's own works."""
     origin, more, good = ORIGINS[case]
     # A page that polls and goes away is noticed after 45 s only: an address for each.
     headers = {**more, "X-Forwarded-For": f"10.1.0.{list(ORIGINS).index(case)}"}
@@ -116,6 +93,7 @@ def test_every_response_has_the_security_headers(narrow_url: str, path: str) -> 
 
 
 def test_fault_86_what_the_page_does_not_need_is_closed(narrow_url: str) -> None:
+    """Every address that the page does not need answers 404 and one sentence; those that it needs work."""
     for method, path in (
         ("POST", "/mcp"),
         ("PUT", "/project/element"),
@@ -145,6 +123,7 @@ def test_fault_86_what_the_page_does_not_need_is_closed(narrow_url: str) -> None
     "path", ["/public/../app.py", "/public/%2e%2e/app.py", "/assets/..%2f..%2fserver.py", "/public//etc/passwd"]
 )
 async def test_fault_79_no_path_leads_out(narrow_url: str, path: str) -> None:
+    """A path that leads out of the folders answers 400 or 404, and nothing of the file."""
     host, port = narrow_url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
@@ -155,13 +134,35 @@ async def test_fault_79_no_path_leads_out(narrow_url: str, path: str) -> None:
     assert "root:" not in reply
 
 
+async def test_fault_80_a_page_with_a_script_is_not_taken(narrow_url: str) -> None:
+    """Uploads are off: the file is refused with 404, and there is no address at which it would be shown."""
+    async with ChatClient(narrow_url) as chat:
+        page = {"file": ("x.html", b"<script>alert(1)</script>", "text/html")}
+        query = f"?session_id={chat.session_id}"
+        for reply in (
+            post(f"{narrow_url}/project/file{query}", files=page),
+            get(f"{narrow_url}/project/file/x{query}"),
+            get(f"{narrow_url}/public/x.html"),
+        ):
+            assert reply.status_code == 404
+            assert "html" not in reply.headers["content-type"]
+            assert "alert" not in reply.text
+        # A question that names a file from before: there is none.
+        message = {"id": str(uuid.uuid4()), "name": "User", "output": "Hello?", "type": "user_message"}
+        reference = {"message": message, "fileReferences": [{"id": "../x.html"}]}
+        await chat.emit("client_message", reference)
+        assert (await chat.call("answer_text", {"id": "x"})).keys() == {"error"}  # and the session goes on
+
+
 def test_fault_85_a_huge_body_is_refused_before_it_is_read(narrow_url: str) -> None:
+    """A body of more than 64,000 bytes, or of unknown length, is refused (413, 411) before it is read."""
     address = f"{narrow_url}/set-session-cookie"
     assert post(address, content=b"x" * 70_000).status_code == 413
     assert post(address, content=iter([b"{}"])).status_code == 411  # chunked: of no known length
 
 
 async def test_fault_83_a_socket_flood_ends_at_the_limit_of_its_address(narrow_url: str) -> None:
+    """From an address with too many sockets no further one opens (401); others are let in, and so is it later."""
     async with aiohttp.ClientSession() as web:
 
         async def connect(address: str, transport: str = "websocket") -> Any:
@@ -199,6 +200,7 @@ MALFORMED: list[object] = [
 
 @pytest.mark.parametrize("auth", MALFORMED, ids=lambda auth: str(auth)[:40])
 async def test_fault_59_a_malformed_introduction_is_refused(fake: FakeVllm, narrow_url: str, auth: Any) -> None:
+    """The socket is refused, no conversation is touched, and a page that introduces itself properly is answered."""
     with pytest.raises(socketio.exceptions.ConnectionError):
         async with connected(narrow_url, auth):
             pass
@@ -218,83 +220,3 @@ async def test_a_session_that_is_named_like_a_folder_deletes_nothing(narrow_url:
     async with ChatClient(narrow_url) as chat:  # by then the app has ended the other session
         await chat.call("answer_text", {"id": "x"})
     assert precious.is_dir()
-
-
-async def test_fault_24_a_message_that_is_too_long_is_refused_with_its_length(fake: FakeVllm, narrow_url: str) -> None:
-    fake.script, asked = HELLO, len(fake.requests)
-    async with ChatClient(narrow_url) as chat:
-        for question in ("你" * 1001, "x" * 1_200_000):
-            sentence = text("en-US", "error_too_long", length=len(question), limit=1000)
-            assert (await chat.ask(question)).errors == [sentence]
-        assert len(fake.requests) == asked
-        assert (await chat.ask("x" * 1000)).text == "Hello there."
-        assert [message["content"] for message in fake.requests[-1]["messages"][1:]] == ["x" * 1000]
-
-
-async def test_fault_32_a_huge_system_prompt_is_refused(narrow_url: str) -> None:
-    async with ChatClient(narrow_url) as chat:
-        before = chat.of("chat_settings")[-1]
-        await chat.set(system_prompt="x" * 32_001)
-        assert chat.of("chat_settings")[-1] == before
-        sentence = text("en-US", "error_prompt_too_long", field=text("en-US", "setting_system_prompt"), limit=32_000)
-        assert sentence in str(chat.events)
-        await chat.set(system_prompt="y" * 32_000)
-        assert "y" * 32_000 in str(chat.of("chat_settings")[-1])
-
-
-async def test_fault_84_answers_at_once_are_limited_for_each_address(fake: FakeVllm, narrow_url: str) -> None:
-    """In one session or in several; somebody else is not concerned."""
-    fake.script = Script(["slow"], held=threading.Event())
-    busy = [ChatClient(narrow_url) for _ in range(3)]
-    sentence = text("en-US", "error_too_many_answers", limit=2)
-    async with busy[0] as one, busy[1] as other, busy[2] as third:
-        asked = len(fake.requests)
-        await one.send("1")
-        await one.send("2")  # waits for its turn in the session, and counts
-        await fake.until(lambda: len(fake.requests) == asked + 1)
-        assert (await other.ask("3")).errors == [sentence]
-        await one.emit("stop")
-        await one.until(lambda: one.count("task_end") >= 4)
-        fake.script = HELLO
-        reply = await third.ask("4")
-        assert reply.text == "Hello there."
-        assert (await third.act("answer_regenerate", reply.answer_id)).text == "Hello there."
-        fake.script = Script(["slow"], held=threading.Event())
-        await one.send("5")
-        await other.send("6")
-        await fake.until(lambda: len(fake.requests) >= asked + 5)
-        assert await third.call("answer_regenerate", {"id": reply.answer_id}) == {"error": sentence}
-        fake.script.held.set() if fake.script.held else None
-
-
-async def test_fault_12_a_full_queue_is_tried_again(fake: FakeVllm, narrow_url: str) -> None:
-    fake.script, asked = Script(status=503), len(fake.requests)
-    async with ChatClient(narrow_url) as chat:
-        await chat.send("Hello?")
-        await fake.until(lambda: len(fake.requests) >= asked + 2)
-        fake.script = HELLO
-        await chat.until(lambda: chat.count("task_end") >= 3)
-        reply = chat.reply()
-        assert (reply.text, reply.errors) == ("Hello there.", [])
-
-
-async def test_fault_06_a_first_token_may_take_longer_than_the_next(fake: FakeVllm, narrow_url: str) -> None:
-    async with ChatClient(narrow_url) as chat:
-        fake.script = Script(["late"], delay_s=1.7)
-        assert (await chat.ask("Hello?")).text == "late"
-        held = threading.Event()
-        fake.script = Script(["early", "late"], held=held, hold_at=1)
-        threading.Timer(2, held.set).start()
-        reply = await chat.ask("Hello?")
-        assert (reply.text, reply.errors) == ("early", [text("en-US", "error_backend_silent")])
-
-
-async def test_an_answer_ends_after_its_time_and_what_arrived_stays(fake: FakeVllm, narrow_url: str) -> None:
-    fake.script = Script(["word "] * 50, delay_s=0.2)
-    async with ChatClient(narrow_url) as chat:
-        reply = await chat.ask("Hello?")
-        assert reply.errors == [text("en-US", "error_answer_too_long", minutes=1)]
-        assert 5 <= reply.text.count("word") <= 12
-        await fake.until(lambda: fake.aborted > 0)
-        fake.script = HELLO
-        assert (await chat.ask("Again?")).text == "Hello there."

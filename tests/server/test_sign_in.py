@@ -65,6 +65,7 @@ async def test_without_a_sign_in_there_is_no_chat(signed_url: str) -> None:
 
 
 async def test_fault_78_a_session_is_its_users_own(signed_url: str) -> None:
+    """A socket with another user's session id is refused; its owner comes back to the conversation."""
     ada, bob = (dict(login(signed_url, name, PASSWORD).cookies) for name in ("ada", "bob"))
     assert get(f"{signed_url}/user", cookies=ada).json()["identifier"] == "ada"
     session_id = str(uuid.uuid4())
@@ -74,6 +75,18 @@ async def test_fault_78_a_session_is_its_users_own(signed_url: str) -> None:
                 pass
         async with session_of(signed_url, ada, session_id):  # a connection that comes back
             pass
+
+
+def test_fault_77_no_file_is_read_without_signing_in(signed_url: str) -> None:
+    """Who has not signed in gets the page's own scripts and pictures, and 401 or 404 for all else."""
+    ada = dict(login(signed_url, "ada", PASSWORD).cookies)
+    session_id = str(uuid.uuid4())
+    files = ("/project/file/x", "/project/element/x", "/.files/x", "/.env", "/.auth-secret", "/passwords", "/app.py")
+    for path in (*files, "/chat/settings.py", "/.chainlit/config.toml", "/logs/app.log", "/project/threads/x"):
+        for cookies in ({}, ada):
+            assert get(f"{signed_url}{path}?session_id={session_id}", cookies=cookies).status_code in (401, 404), path
+    assert get(f"{signed_url}/project/settings").status_code == 401
+    assert get(f"{signed_url}/public/pagoda.js").status_code == 200
 
 
 def test_cookies_are_secure_but_on_this_machine(signed_url: str) -> None:
@@ -87,6 +100,7 @@ def test_cookies_are_secure_but_on_this_machine(signed_url: str) -> None:
 
 
 def test_fault_82_guessing_passwords_is_slowed_down(signed_url: str) -> None:
+    """After five wrong passwords from an address, every attempt from it is told to wait (429), a right one included."""
     statuses = [login(signed_url, f"guess{number}", "wrong").status_code for number in range(8)]
     assert statuses[:3] == [401, 401, 401]
     assert 429 in statuses
@@ -116,6 +130,7 @@ STARTS: dict[str, tuple[dict[str, str], str]] = {
 
 @pytest.mark.parametrize("case", STARTS)
 def test_fault_68_it_does_not_start_with_an_open_door(case: str) -> None:
+    """The app does not start, and one sentence names the setting that is missing, short or not to be read."""
     settings, named = STARTS[case]
     command = [sys.executable, "-m", "chainlit", "run", "app.py", "--headless", "--port", str(free_port())]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, timeout=60)

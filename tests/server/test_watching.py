@@ -217,7 +217,8 @@ async def test_metrics_are_for_this_machine_or_for_a_token(tmp_path: Path) -> No
                 assert (await client.get(f"{url}/metrics", headers=headers)).status_code == status
 
 
-async def test_a_json_log_is_about_turns_and_without_their_words(tmp_path: Path) -> None:
+async def test_fault_88_a_json_log_is_about_turns_and_without_their_words(tmp_path: Path) -> None:
+    """The JSON log names each turn and how it ended; no question, no key and nothing that vLLM quotes is in it."""
     key = "a-key-of-vllm"
     async with app(tmp_path, PAGODA_LOG_FORMAT="json", VLLM_API_KEY=key) as app_:
         with FakeVllm(app_.backend_port) as fake:

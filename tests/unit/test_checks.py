@@ -44,14 +44,16 @@ def refusal(hardware: Hardware, shape: ModelShape | None = QWEN, **flags: object
 # --- the build of vLLM and the machine
 
 
-def test_a_container_without_nvidias_runtime() -> None:
+def test_fault_70_a_container_without_nvidias_runtime() -> None:
+    """The launcher refuses in a sentence that names what the container lacks, before anything is downloaded."""
     hardware = replace(CPU, driver="570.86", gpu_reason="no NVML, though the kernel runs NVIDIA's driver 570.86")
     with pytest.raises(Refusal, match=r"can reach none: .*driver 570\.86.*NVIDIA Container Toolkit.*--gpus all"):
         check_build(hardware, CUDA_13)
     check_build(hardware, Build("cpu"))
 
 
-def test_a_build_for_gpus_without_one() -> None:
+def test_fault_70_a_build_for_gpus_without_one() -> None:
+    """vLLM for GPUs on a machine without one is refused in a sentence that names the remedy."""
     with pytest.raises(Refusal, match=r"there is none: no NVIDIA driver\. docker-compose\.cpu\.yml and `make demo`"):
         check_build(CPU, CUDA_13)
 
@@ -212,7 +214,8 @@ def too_large(hardware: Hardware, shape: ModelShape, **flags: object) -> str:
     return str(refused.value)
 
 
-def test_a_model_that_does_not_fit_a_t4() -> None:
+def test_fault_71_a_model_that_does_not_fit_a_t4() -> None:
+    """The launcher refuses in a sentence with the arithmetic and what would fit, before anything is downloaded."""
     said = too_large(machine(T4), QWEN, dtype="half", max_model_len=-1)
     assert said.startswith("Qwen/Qwen2.5-7B-Instruct does not fit: ")
     missing = float(said.split("does not fit: ")[1].split(" GiB")[0])
@@ -223,7 +226,8 @@ def test_a_model_that_does_not_fit_a_t4() -> None:
     assert "--quantization fp8" not in said, "a T4 has no use for it"
 
 
-def test_a_context_that_does_not_fit_names_the_one_that_does() -> None:
+def test_fault_71_a_context_that_does_not_fit_names_the_one_that_does() -> None:
+    """The launcher names the longest context that the memory has room for."""
     flags = {"max-model-len": 131072, "hf-overrides": YARN}
     said = too_large(machine(L4), QWEN, **flags)
     assert "does not fit with 131,072 tokens of context" in said

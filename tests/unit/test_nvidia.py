@@ -80,7 +80,8 @@ def test_mig_on_but_nothing_made_yet_leaves_the_whole_gpu() -> None:
     assert (gpu.mig, gpu.memory_gib) == (False, 40.0)
 
 
-def test_no_driver() -> None:
+def test_fault_70_no_driver() -> None:
+    """Without a driver the launcher finds no GPU, says that there is no NVIDIA driver, and takes the CPU."""
     here = found(FakeNvml(broken=FakeNvml.NVMLError_LibraryNotFound))
     assert here == Found((), "no NVIDIA driver (its library NVML is not here)")
 

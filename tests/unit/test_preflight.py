@@ -55,7 +55,8 @@ def test_both_halves_need_a_port_of_their_own() -> None:
         Options.read({"PORT": "8000"})
 
 
-def test_a_taken_port_is_named_with_the_variable_that_changes_it(listening: int) -> None:
+def test_fault_69_a_taken_port_is_named_with_the_variable_that_changes_it(listening: int) -> None:
+    """A sentence names the port, who wanted it, and the variable that chooses another."""
     with pytest.raises(Problem, match=f"Port {listening}, meant for vLLM, is taken .*BACKEND_PORT={listening + 1}"):
         preflight.check_port(listening, "BACKEND_PORT", "vLLM")
 
@@ -107,7 +108,8 @@ def test_too_little_memory() -> None:
         preflight.check_memory(replace(GOOD, memory_gib=1.0, memory_reason="1.0 GiB free"))
 
 
-def test_too_little_disk(tmp_path: Path) -> None:
+def test_fault_62_too_little_disk(tmp_path: Path) -> None:
+    """`make demo` says before the installation how much room there is and how much is needed."""
     with pytest.raises(Problem, match=r"Too little disk space: 1\.0 GiB free at .* 4 GiB are needed"):
         preflight.check_disk(tmp_path, 1024**3)
 
@@ -204,7 +206,8 @@ def test_a_model_the_hub_does_not_give(name: str, sentence: str) -> None:
         model.resolve(name, Quiet())
 
 
-def test_the_hub_is_out_of_reach(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_fault_72_the_hub_is_out_of_reach(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A sentence says what can't be reached and names the remedies, before anything is installed."""
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
