@@ -10,7 +10,10 @@
         ├── TooManyAnswers         the same user waits for as many as are allowed at once
         ├── TooLong                a message has more characters than are allowed
         ├── AnswerTooLong          the answer took all the time that there is for one
+        ├── ShuttingDown           this process is about to end, and takes no questions
+        ├── CutByShutdown          it ends now, before the answer did
         ├── NotAnswered            a question of an imported conversation that has no answer
+        ├── PageGone               the page was gone for too long, and its answer was ended
         └── BackendError           the model server, see `chat.model_server`
             ├── BackendAbsent      nothing listens at its address
             ├── BackendLoading     it is starting
@@ -82,8 +85,20 @@ class AnswerTooLong(TurnError):
     text = "error_answer_too_long"
 
 
+class ShuttingDown(TurnError):
+    text = "error_shutting_down"
+
+
+class CutByShutdown(TurnError):
+    text = "error_cut_by_shutdown"
+
+
 class NotAnswered(TurnError):
     text = "error_not_answered"
+
+
+class PageGone(TurnError):
+    text = "error_page_gone"
 
 
 class BackendError(TurnError):

@@ -34,6 +34,8 @@ def classify(error: Exception) -> TurnError:
     """The `TurnError` for one of `CLIENT_ERRORS`. Whether "absent" means more, only a look can tell."""
     cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
     detail = repr(cause)
+    if _was_reset(cause):
+        return BackendBroke(detail)
     if isinstance(cause, _NOT_CONNECTED):
         return BackendAbsent(detail)
     if isinstance(cause, _TIMED_OUT):
@@ -46,6 +48,12 @@ def classify(error: Exception) -> TurnError:
         return _from_status(cause.status, f"{cause.status}: {cause.message}")  # its repr has the request's headers
     # An error event inside a stream that began with 200, a dropped connection, a malformed event.
     return BackendBroke(detail)
+
+
+def _was_reset(error: BaseException | None) -> bool:
+    """Whether a connection was made, and then reset; httpx calls that a connection that could not be made."""
+    cause = error.__cause__ if isinstance(error, httpx2.HTTPError) else error
+    return isinstance(cause, aiohttp.ClientOSError) and not isinstance(cause, aiohttp.ClientConnectorError)
 
 
 def _from_status(status: int, detail: str) -> TurnError:

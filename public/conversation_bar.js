@@ -6,6 +6,7 @@ import { saveFile } from "/public/json/take_away.js";
 const TYPING_MS = 350;
 const LONGEST_DRAFT = 200_000; // characters
 const MOST_BYTES = 950_000; // Chainlit drops a connection over a message of 1,000,000
+const LONGEST_TEXT = 1_000_000; // characters, of 3 bytes at most: what is larger than 4,000,000 bytes ends the connection
 
 /** An element with properties and children. */
 function make(tag, properties, ...children) {
@@ -82,6 +83,7 @@ function start() {
   new MutationObserver(place).observe(document.documentElement, { childList: true, subtree: true });
   for (const kind of ["input", "keyup", "click"]) document.addEventListener(kind, look, true);
   document.addEventListener("keydown", lookAtOnce, true);
+  document.addEventListener("beforeinput", refuseTooLong, true);
   document.addEventListener("pointerdown", ({ target }) => menu.contains(target) || opener.contains(target) || close());
   opener.addEventListener("click", () => (menu.hidden ? open() : close()));
   menu.addEventListener("keydown", walk);
@@ -132,6 +134,16 @@ function look({ type }) {
 function lookAtOnce({ key, target }) {
   window.pagodaImporting = false;
   if (key === "Enter" && target.id === "chat-input") setTimeout(tellDraft);
+}
+
+/** Nothing gets so long, wherever it is typed or pasted, that the connection could not carry it. */
+function refuseTooLong(event) {
+  const { value = "", selectionStart = 0, selectionEnd = 0 } = event.target;
+  const length = value.length - (selectionEnd - selectionStart) + (event.data?.length ?? 0);
+  if (!texts || !event.data || length <= LONGEST_TEXT) return;
+  event.preventDefault();
+  const values = { length, limit: LONGEST_TEXT };
+  say(texts.text_too_long.replace(/\{(\w+)\}/g, (_, name) => values[name].toLocaleString()));
 }
 
 function tellDraft() {

@@ -34,6 +34,7 @@ function talk() {
   const ownSchemas = shelf("pagoda-schemas");
   const ownPresets = shelf("pagoda-presets");
   let choices = null;
+  let chat = null; // the server's name for the conversation on the page
 
   const heard = new Map([
     ["schema_bar", (message) => (showLine(message), say("schema_shown"))],
@@ -186,7 +187,13 @@ function talk() {
   }
 
   /** A chat begins, and the server knows nothing of this user. The choices come last: they may name what is own. */
-  function restore() {
+  function restore(message) {
+    // Messages of another chat: the app was restarted, or has forgotten this page.
+    if (chat && chat !== message.chat && document.querySelector("[data-step-type]")) {
+      say("chat_lost");
+      window.dispatchEvent(new Event("pagoda-chat-lost")); // what was under way has no end any more
+    }
+    chat = message.chat;
     showLine({ id: null });
     for (const schemas of inParts(ownSchemas.all())) say("own_schemas", { schemas });
     for (const presets of inParts(ownPresets.all())) say("own_presets", { presets });

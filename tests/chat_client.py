@@ -62,16 +62,24 @@ class Reply:
 class ChatClient:
     """One browser session. `language` is the Accept-Language header.
 
-    It says at once that it has nothing kept to give back, unless `restores` is off.
+    It says at once that it has nothing kept to give back, unless `restores` is off. `comes_back`: it was connected
+    before, under the same `session_id`, to an app that knows it still.
     """
 
     def __init__(
-        self, url: str, language: str = "en-US", session_id: str | None = None, *, restores: bool = True
+        self,
+        url: str,
+        language: str = "en-US",
+        session_id: str | None = None,
+        *,
+        restores: bool = True,
+        comes_back: bool = False,
     ) -> None:
         self.url = url
         self.language = language
         self.session_id = session_id or str(uuid.uuid4())
         self.restores = restores
+        self.comes_back = comes_back
         self.events: list[tuple[str, Any]] = []
         self._news = asyncio.Condition()
         self._socket = socketio.AsyncClient(reconnection=False)
@@ -94,7 +102,8 @@ class ChatClient:
         )
         await self._socket.emit("connection_successful")
         await self.until(lambda: self.count("chat_settings") > 0)
-        await self.until(lambda: self.count("task_end") >= 2)  # the connection's, then on_chat_start's
+        # The connection's, then on_chat_start's.
+        await self.until(lambda: self.count("task_end") >= (1 if self.comes_back else 2))
         if self.restores:
             await self.emit("window_message", {"pagoda": "restored"})
         return self
@@ -103,6 +112,10 @@ class ChatClient:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         await self._socket.disconnect()
+
+    async def drop(self) -> None:
+        """Lose the connection, without a word."""
+        await self._socket.eio.disconnect(abort=True)
 
     async def _note(self, event: str, data: Any = None) -> None:
         async with self._news:

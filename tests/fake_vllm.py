@@ -31,7 +31,7 @@ from starlette.routing import Route
 class Script:
     """What an answer does: `reasoning` and `pieces` with `delay_s` before each, then `finish_reason`.
 
-    `status` other than 200 refuses instead. `raw` replaces the whole event stream. `hang` stays
+    `status` other than 200 refuses instead. `raw` replaces the whole event stream, in parts. `hang` stays
     silent after the pieces. `die` drops the connection after the pieces. While `held` is there and not set, nothing
     comes from piece number `hold_at` on, the reasoning before it included. `metrics` and `cached_tokens` are told
     with the usage.
@@ -42,7 +42,7 @@ class Script:
     finish_reason: str | None = "stop"
     status: int = 200
     reasoning: list[str] = field(default_factory=list)
-    raw: bytes | None = None
+    raw: list[bytes] | None = None
     hang: bool = False
     die: bool = False
     held: threading.Event | None = None
@@ -160,7 +160,9 @@ class FakeVllm:
 
     async def _events(self, script: Script, prompt_tokens: int) -> AsyncIterator[bytes]:
         if script.raw is not None:
-            yield script.raw
+            for part in script.raw:
+                await asyncio.sleep(script.delay_s)
+                yield part
             return
         try:
             yield _event({"role": "assistant", "content": ""}, None)

@@ -6,6 +6,7 @@ above it the reasoning, if any; a JSON answer is shown by its canvas.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -30,7 +31,8 @@ from chat.ui.waiting import STATUS_ELEMENT, waiting
 class AnswerPlace:
     """`versions` are in the order they were asked for, `number` is the index of the one shown.
 
-    A version in which nothing arrived is kept only as long as there is no other.
+    A version in which nothing arrived is kept only as long as there is no other. `ended_at` is the monotonic time at
+    which its last answer ended, None while one is under way.
     """
 
     def __init__(self, turn: Turn, price: Price | None) -> None:
@@ -39,6 +41,7 @@ class AnswerPlace:
         self.id = self.message.id
         self.versions: list[Answer] = []
         self.number = 0
+        self.ended_at: float | None = None
         self.thought = Thought(self.message)
         self._price = price
         self._canvases: dict[Answer, Canvas] = {}
@@ -57,7 +60,7 @@ class AnswerPlace:
 
     async def begin(self, answer: Answer) -> None:
         """Make room for another version, and show that one."""
-        self._before, self._failure = self.number, None
+        self._before, self._failure, self.ended_at = self.number, None, None
         again = self.canvas
         self.versions.append(answer)
         self.number = len(self.versions) - 1
@@ -86,9 +89,14 @@ class AnswerPlace:
                 async for piece in pieces:
                     await self.message.stream_token(flow.feed(formulas.feed(piece.text)))
 
-    async def end(self) -> None:
-        """Nothing more comes: keep what has arrived, if anything has, and say how it ended."""
-        newest = self.answer
+    async def end(self, stopped_because: TurnError | None = None) -> None:
+        """Nothing more comes: keep what has arrived, if anything has, and say how it ended.
+
+        `stopped_because`: why it was stopped, if it was, and not by the user.
+        """
+        newest, self.ended_at = self.answer, time.monotonic()
+        if stopped_because and newest.ending == "stopped":
+            newest.ending, newest.error = "broken", stopped_because
         if newest.is_empty and len(self.versions) > 1:
             self.versions.remove(newest)
             self.number, self._failure = self._before, newest.error
@@ -99,7 +107,7 @@ class AnswerPlace:
 
     async def restore(self, versions: list[Answer], number: int) -> None:
         """Put versions that ended elsewhere onto the page, and show one of them."""
-        self.versions, self.number = versions, number
+        self.versions, self.number, self.ended_at = versions, number, time.monotonic()
         before: Canvas | None = None
         for answer in versions:
             if answer.json_format:
@@ -131,6 +139,16 @@ class AnswerPlace:
         if failure := self._failure or (answer.error if answer.text else None):
             props["items"] = [Fact(id="error", kind="bad", text=self._sentence(failure)), *props["items"]]
         await self._send(props)
+
+    async def show_again(self) -> None:
+        """Put all of it onto a page that may have missed some of it."""
+        if self.canvas:
+            await self.canvas.show_again()
+        if self.ended_at is not None:
+            await self.show(self.number)
+        elif self.message.created_at or self.message.streaming:
+            await self.message.send()
+            await self.thought.show_again()
 
     def _actions(self) -> Actions:
         """What can be done with the version shown; a JSON canvas has its own ways to copy it and to go on."""

@@ -48,7 +48,7 @@ async def continue_(server: ModelServer, chat: ChatSession, place: AnswerPlace) 
             try:
                 await place.fill(server, place.answer.continued(server, chat.sampling.max_tokens))
             finally:
-                await place.end()
+                await place.end(chat.stopped_because)
 
 
 async def _answer(server: ModelServer, chat: ChatSession, place: AnswerPlace, json_format: JsonFormat | None) -> None:
@@ -60,5 +60,5 @@ async def _answer(server: ModelServer, chat: ChatSession, place: AnswerPlace, js
     finally:
         # Also when Stop cancelled the task: what has arrived stays, and says that it was stopped.
         await answer.count(server, COUNT_S)
-        await place.end()
+        await place.end(chat.stopped_because)
         await follow_models(server, chat)

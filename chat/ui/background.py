@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from chat.errors import TooManyAnswers
+from chat.errors import TurnError
 from chat.ui import session
 from chat.ui.boundary import Reply, sheltered
 
@@ -14,20 +14,25 @@ _tasks: set[asyncio.Task[None]] = set()  # the event loop itself keeps only weak
 
 
 def begin(work: Coroutine[Any, Any, None]) -> Reply:
-    """Start `work` in the session at hand; the reply tells the page that it was begun.
+    """Start an answer in the session at hand; the reply tells the page that it was begun.
 
-    Raises `TooManyAnswers` where the user has as many under way as are allowed.
+    Raises `TooManyAnswers` or `ShuttingDown` where none may begin.
     """
     chat = session.current()
     try:
         chat.at_once.check(chat.who)
-    except TooManyAnswers:
+    except TurnError:
         work.close()
         raise
+    aside(work)
+    return {"ok": True}
+
+
+def aside(work: Coroutine[Any, Any, None]) -> None:
+    """Start work in the session at hand that is no answer."""
     task = asyncio.create_task(_done(work))
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
-    return {"ok": True}
 
 
 @sheltered

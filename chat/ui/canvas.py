@@ -74,6 +74,11 @@ class Canvas:
         if self._element.props.get("id") != self.id:
             await self._update()
 
+    async def show_again(self) -> None:
+        """Put it onto a page that may have missed it; what there is of the answer, the page asks for."""
+        if self._element.props.get("id") == self.id:
+            await self._update()
+
     async def hide(self) -> None:
         """Take it off the page: there is nothing to show."""
         self._element.props = {}

@@ -3,6 +3,8 @@
 The user's own presets stay in the browser. What was chosen (settings, preset, model, schema) stays until the page is
 reloaded, so that a new chat begins as the last one was left, with JSON still on where it was on: whoever sets up a
 system prompt or a schema means to ask more than one conversation with it. A reload begins with the defaults.
+
+After a restart of the app, or an hour away, the page shows a conversation that nobody else remembers: it is told so.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ import contextlib
 
 import chainlit as cl
 
+from chat.texts import text
 from chat.ui.boundary import Payload
-from chat.ui.session import ChatSession
-from chat.ui.window_messages import heard
+from chat.ui.session import ChatSession, current
+from chat.ui.window_messages import Nothing, heard
 
 # A page in a frame gives nothing back.
 PATIENCE_S = 3
@@ -27,10 +30,16 @@ class Restored(Payload):
 def install() -> None:
     """Register what the page says; to be called once, while `app.py` loads."""
     heard("restored", Restored, _restored)
+    heard("chat_lost", Nothing, _lost)
 
 
 async def _restored(chat: ChatSession, _said: Restored) -> None:
     chat.restored.set()
+
+
+async def _lost(chat: ChatSession, _said: Nothing) -> None:
+    """There is a conversation on the page that this process knows nothing of."""
+    await cl.ErrorMessage(text(chat.language, "chat_lost")).send()
 
 
 async def settled(chat: ChatSession) -> None:
@@ -42,8 +51,11 @@ async def settled(chat: ChatSession) -> None:
 
 
 async def ask() -> None:
-    """Have the page send what it keeps: own schemas and presets, then choices, which may name some; `restored` last."""
-    await cl.send_window_message({"pagoda": "restore"})
+    """Have the page send what it keeps: own schemas and presets, then choices, which may name some; `restored` last.
+
+    By the id of the chat the page knows whether it is another one than that of the conversation it shows.
+    """
+    await cl.send_window_message({"pagoda": "restore", "chat": current().id})
 
 
 async def keep_choices(chat: ChatSession) -> None:

@@ -15,9 +15,10 @@ import chainlit as cl
 from chat.conversation import BEGINNING, Conversation, Messages, Turn, printable
 from chat.errors import ContextOverflow, TurnError
 from chat.model_server import Model, ModelServer
+from chat.pace import PACE
 from chat.texts import text
 from chat.turn import prompt_limit, system_prompt_for
-from chat.ui.background import begin
+from chat.ui.background import aside
 from chat.ui.session import ChatSession
 
 # After a count, no other for so many times as long as it took: a long prompt keeps the server's tokenizer busy.
@@ -48,10 +49,11 @@ class Meter:
         self._outdated = True
         if not self._counting and not self._chat.is_busy:
             self._counting = True
-            begin(self._count())
+            aside(self._count())
 
     async def _count(self) -> None:
         try:
+            await asyncio.sleep(PACE.between_reads_s)  # where many answers are under way, they come first
             while self._outdated and not self._chat.is_busy:
                 self._outdated = False
                 number, started = self.number, time.monotonic()

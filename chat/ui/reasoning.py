@@ -43,6 +43,12 @@ class Thought:
             await self._element.remove()
             self._element = None
 
+    async def show_again(self) -> None:
+        """Put it onto a page that may have missed it."""
+        if self._element:
+            self._element.props = self._props()
+            await self._element.send(for_id=self._message.id)
+
     async def apart(
         self, answer: Answer, version: int, pieces: AsyncGenerator[Delta, None]
     ) -> AsyncGenerator[Delta, None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ import chainlit as cl
 from chainlit.session import WebsocketSession
 
 from chat.conversation import Conversation
+from chat.errors import PageGone, TurnError
 from chat.limits import AtOnce
 from chat.model_server import Model
 from chat.presets import PresetChoice
@@ -23,8 +26,11 @@ from chat.ui.answer_place import AnswerPlace
 from chat.ui.canvas import Canvas
 
 _KEY = "chat"
-# A dropped connection comes back within seconds; after this long without, nobody is there to read on.
+# A dropped connection comes back within seconds: the page tries again after 5 s at most. After this long without,
+# nobody is there to read on, and the model server answers others.
 LEFT_AFTER_S = 20
+# So long may a connection be dead before it is noticed: the socket's pings come every 25 s, and are waited for for 20.
+UNNOTICED_S = 45
 
 
 class ShownCanvas(NamedTuple):
@@ -43,12 +49,15 @@ class ChatSession:
     """`form` is the settings panel as last edited, `sampling` as last confirmed.
 
     `places` are those of the answers on the page, by the id of their message, oldest first. `changed` is called
-    when the prompt of the next question may have become another one.
+    when the prompt of the next question may have become another one. `stopped_because` says why the answers were
+    stopped last, where it was not the user who did it. `lost_at` is the monotonic time at which the page's last
+    connection was seen to be gone.
     """
 
     language: Language
     sampling: Sampling
     form: Sampling
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
     conversation: Conversation = field(default_factory=Conversation)
     schemas: SchemaChoice = field(default_factory=SchemaChoice)
     presets: PresetChoice = field(default_factory=PresetChoice)
@@ -60,6 +69,8 @@ class ChatSession:
     at_once: AtOnce = field(default_factory=lambda: AtOnce(1))
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
     changed: Callable[[], None] = _nobody_asks
+    stopped_because: TurnError | None = None
+    lost_at: float | None = None
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
 
     def ask(self, turn_id: str, question: str) -> AnswerPlace:
@@ -110,8 +121,19 @@ class ChatSession:
             finally:
                 await cl.context.emitter.task_end()
 
-    def stop(self) -> None:
-        """Cancel every answer of this session, running or waiting; each once, as it has its last words to say."""
+    async def catch_up(self) -> None:
+        """The page is connected again: show what it may have missed, which is what went on since it was last heard."""
+        since = (time.monotonic() if self.lost_at is None else self.lost_at) - UNNOTICED_S
+        for place in list(self.places.values()):
+            if place.ended_at is None or place.ended_at >= since:
+                await place.show_again()
+
+    def stop(self, because: TurnError | None = None) -> None:
+        """Cancel every answer of this session, running or waiting; each once, as it has its last words to say.
+
+        `because` is what the page says of them, where it was not the user who stopped them.
+        """
+        self.stopped_because = because
         while self._tasks:
             self._tasks.pop().cancel()
 
@@ -149,6 +171,7 @@ def stop_when_left() -> None:
     chat, lost = current_or_none(), cl.context.session
     if chat is None or not isinstance(lost, WebsocketSession):
         return
+    chat.lost_at = time.monotonic()
     if lost.to_clear:
         chat.stop()
         return
@@ -156,6 +179,6 @@ def stop_when_left() -> None:
 
     def look_again() -> None:
         if lost.socket_id == socket_id:
-            chat.stop()
+            chat.stop(PageGone(seconds=LEFT_AFTER_S))
 
     asyncio.get_running_loop().call_later(LEFT_AFTER_S, look_again)

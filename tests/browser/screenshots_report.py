@@ -10,7 +10,7 @@ from tests.browser.page import chromium
 from tests.browser.screenshots import FOLDER, LOOKS
 
 
-async def main(report: Path) -> None:
+async def main(url: str) -> None:
     """Its beginning, in each language and theme."""
     async with chromium() as browser:
         for language, theme in LOOKS:
@@ -18,10 +18,10 @@ async def main(report: Path) -> None:
                 locale=language, color_scheme=theme, viewport={"width": 1160, "height": 1000}
             )
             page = await context.new_page()
-            await page.goto(report.resolve().as_uri())
+            await page.goto(url)
             await page.screenshot(path=FOLDER / f"report-{language.split('-')[0]}-{theme}.png")
             await context.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(Path(sys.argv[1]).resolve().as_uri()))

@@ -73,9 +73,10 @@ async def test_a_page_that_connects_twice_is_complete(browser: Browser, fake: Fa
         assert chat.failures == []
 
 
-async def test_a_connection_that_comes_back_leaves_everything_as_it_was(
+async def test_fault_49_a_connection_that_comes_back_leaves_everything_as_it_was(
     browser: Browser, fake: FakeVllm, fake_app_url: str
 ) -> None:
+    """Draft, choices and Stop are where they were; only the line of questions is drawn anew."""
     fake.script = Script([f"word{number} " for number in range(200)], delay_s=0.2)
     async with Routed(browser, fake_app_url) as chat:
         page = chat.page

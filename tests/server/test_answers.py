@@ -148,16 +148,6 @@ async def test_a_cut_answer_goes_on(fake: FakeVllm, fake_app_url: str) -> None:
         assert sent(fake) == ["Count", "one two three four", "Next"]
 
 
-async def test_an_answer_broken_off_keeps_its_text_its_error_and_goes_on(fake: FakeVllm, fake_app_url: str) -> None:
-    async with ChatClient(fake_app_url) as chat:
-        fake.script = Script(["Hel"], die=True)
-        broken = await chat.ask("Q")
-        assert (broken.text, broken.errors) == ("Hel", [text("en-US", "error_backend_broke")])
-        fake.script = Script(["lo"])
-        whole = await chat.act("answer_continue", broken.answer_id)
-        assert (whole.text, whole.errors, whole.status) == ("Hello", [], [])
-
-
 async def test_the_error_of_an_edited_question_is_shown_and_it_can_be_asked_again(
     fake: FakeVllm, fake_app_url: str
 ) -> None:
@@ -178,7 +168,8 @@ async def test_the_error_of_an_edited_question_is_shown_and_it_can_be_asked_agai
         assert {edited.answer_id, first.answer_id} <= {message["id"] for message in chat.of("delete_message")}
 
 
-async def test_an_edit_stops_what_is_under_way(fake: FakeVllm, fake_app_url: str) -> None:
+async def test_fault_57_an_edit_during_a_stream(fake: FakeVllm, fake_app_url: str) -> None:
+    """The answer under way is ended, and the edited question answered as if what came after had not been."""
     async with ChatClient(fake_app_url) as chat:
         fake.script = Script(["ok"])
         first = await chat.ask("1")
@@ -248,15 +239,6 @@ async def test_an_empty_answer_is_called_so(fake: FakeVllm, fake_app_url: str) -
     async with ChatClient(fake_app_url) as chat:
         fake.script = Script([])
         assert (await chat.ask("Q")).text == text("en-US", "answer_empty")
-
-
-async def test_a_page_that_was_reloaded_stops_its_old_answer(fake: FakeVllm, fake_app_url: str) -> None:
-    """It takes as long as the app gives a lost connection to come back."""
-    fake.script, before, asked = Script(["word "] * 1000, delay_s=0.5), fake.aborted, len(fake.requests)
-    async with ChatClient(fake_app_url) as chat:
-        await chat.send("Q")
-        await fake.until(lambda: len(fake.requests) > asked)
-    await fake.until(lambda: fake.aborted > before)
 
 
 async def test_the_text_of_an_answer_is_as_the_model_wrote_it(fake: FakeVllm, fake_app_url: str) -> None:

@@ -95,8 +95,11 @@ async def test_the_system_prompt_sets_the_language(app_url: str) -> None:
         assert not chinese((await chat.ask("vLLM 是什么？")).text)
 
 
-async def test_the_oldest_turns_are_left_out_and_the_page_says_so(app_url: str) -> None:
-    """Counted by vLLM's own tokenizer. That the system prompt stays, the faults' tests see on the request."""
+async def test_fault_18_the_context_of_the_real_server_is_full(app_url: str) -> None:
+    """Of a conversation longer than the real context, the oldest turns are left out, and the page says how many.
+
+    Counted by vLLM's own tokenizer. That the system prompt stays, the faults' tests see on the request.
+    """
     left_out = text("en-US", "status_left_out", count="|").split("|")[0]
     async with ChatClient(app_url) as chat:
         await chat.set(max_tokens=400)
@@ -148,7 +151,8 @@ async def test_json_mode_is_enforced_whatever_is_asked(app_url: str) -> None:
     assert verdicts["valid"] >= 5, verdicts
 
 
-async def test_json_cut_by_the_token_limit_is_said_to_be_cut(app_url: str) -> None:
+async def test_fault_19_json_of_the_real_server_cut_by_the_limit(app_url: str) -> None:
+    """The page says that JSON of the real vLLM was cut, and at how many tokens; it is not called valid."""
     async with ChatClient(app_url) as chat:
         await chat.set(max_tokens=5)
         reply = await chat.ask(ARTICLES_QUESTION, json_mode=True)

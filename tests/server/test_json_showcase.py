@@ -111,7 +111,8 @@ async def test_the_real_server_goes_on_where_an_answer_was_cut(app_url: str) -> 
         assert reply.verdict == "valid", reply
 
 
-async def test_stop_leaves_what_came_and_offers_to_go_on(fake: FakeVllm, fake_app_url: str) -> None:
+async def test_fault_54_stop_inside_json(fake: FakeVllm, fake_app_url: str) -> None:
+    """What has come of the JSON stays, is called stopped and not valid, and can be continued."""
     fake.script = Script([*pieces(BOOKS)[:30], *[" "] * 50], delay_s=0.02)
     async with ChatClient(fake_app_url) as chat:
         ended = chat.count("task_end")
@@ -127,7 +128,8 @@ async def test_stop_leaves_what_came_and_offers_to_go_on(fake: FakeVllm, fake_ap
         assert (await chat.act("json_continue", reply.canvas_id)).errors == []
 
 
-async def test_a_loop_of_white_space_is_ended_and_explained(fake: FakeVllm, fake_app_url: str) -> None:
+async def test_fault_20_a_loop_of_white_space(fake: FakeVllm, fake_app_url: str) -> None:
+    """An answer that goes on with nothing but white space is ended, and the page says so; the next question works."""
     fake.script = Script(['{"a":', *["\n"] * 3000], delay_s=0.001)
     before = fake.aborted
     async with ChatClient(fake_app_url) as chat:
