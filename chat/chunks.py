@@ -1,22 +1,22 @@
 """The events of a streamed completion, as many at a time as have come.
 
-The openai client makes objects of classes out of each token, which costs ten times what reading its JSON does.
+The openai client makes objects of classes out of each token, which costs many times what reading its JSON does.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
+import jiter
+
 from chat.errors import BackendBroke
-from chat.pace import PACE, Pace
 
 Chunk = dict[str, Any]
 
 
-async def chunks_of(received: AsyncIterator[bytes], pace: Pace = PACE) -> AsyncGenerator[list[Chunk], None]:
+async def chunks_of(received: AsyncIterator[bytes]) -> AsyncGenerator[list[Chunk], None]:
     """What the server-sent events of a completion hold.
 
     Raises `BackendBroke` where the server itself says that it failed, ValueError for what is no JSON.
@@ -35,14 +35,23 @@ async def chunks_of(received: AsyncIterator[bytes], pace: Pace = PACE) -> AsyncG
             yield chunks
         if failure:
             raise failure
-        if b"[DONE]" not in events and pace.between_reads_s:
-            await asyncio.sleep(pace.between_reads_s)
 
 
 def _parsed(event: bytes) -> Chunk:
-    chunk = json.loads(event)
-    if not isinstance(chunk, dict):
-        raise BackendBroke(f"an event that is no object: {event[:200]!r}")
-    if chunk.get("error"):
-        raise BackendBroke(f"an error event: {chunk['error']}")
+    try:
+        chunk = _value(event)
+        if not isinstance(chunk, dict):
+            raise BackendBroke(f"an event that is no object: {event[:200]!r}")
+        if chunk.get("error"):
+            raise BackendBroke(f"an error event: {chunk['error']}")
+    except RecursionError:
+        raise BackendBroke("an event that is nested too deeply") from None
     return chunk
+
+
+def _value(event: bytes) -> object:
+    try:
+        value: object = jiter.from_json(event)
+    except ValueError:
+        value = json.loads(event)  # four times as slow, but it takes one half of a character, which servers send
+    return value

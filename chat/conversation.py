@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from openai.types.chat import ChatCompletionMessageParam
 
+from chat.control_tokens import without_control_tokens
 from chat.errors import ContextOverflow
 
 Messages = list[ChatCompletionMessageParam]
@@ -50,11 +51,11 @@ class Conversation:
         """The prompt: system prompt, answered turns but the `skip` oldest, the question at hand."""
         messages: Messages = []
         if system_prompt:
-            messages.append({"role": "system", "content": printable(system_prompt)})
+            messages.append({"role": "system", "content": without_control_tokens(printable(system_prompt))})
         for turn in self._answered()[skip:]:
-            messages.append({"role": "user", "content": turn.question})
-            messages.append({"role": "assistant", "content": turn.answer})
-        messages.append({"role": "user", "content": self.turns[-1].question})
+            messages.append({"role": "user", "content": without_control_tokens(turn.question)})
+            messages.append({"role": "assistant", "content": without_control_tokens(turn.answer)})
+        messages.append({"role": "user", "content": without_control_tokens(self.turns[-1].question)})
         return messages
 
     def _answered(self) -> list[Turn]:

@@ -34,7 +34,9 @@ MAX_WHITESPACE = 100
 
 # Strings (the last one may be cut), brackets, and words (numbers and literals).
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{\]}]|[-+.\w]+', re.DOTALL)
-_NUMBER = re.compile(r"-?\d")
+# what a parser reads of a word that begins as a number; what follows it is a fault, but comes after it
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_CONSTANTS = ("NaN", "Infinity", "-Infinity")
 _SURROGATE_ESCAPE = re.compile(
     r"""\\(?:
         u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}            # a pair
@@ -199,9 +201,8 @@ def _place(text: str, at: int) -> Place:
 
 
 def _within_limits(word: str) -> bool:
-    if word.lstrip("-").isdigit():
-        return len(word) <= MAX_DIGITS
-    try:
-        return math.isfinite(float(word))
-    except ValueError:
-        return True  # no number: the parser knows
+    number = _NUMBER.match(word)
+    if number is None:
+        return not word.startswith(_CONSTANTS)
+    is_whole = number[1] is None and number[2] is None
+    return len(number[0]) <= MAX_DIGITS if is_whole else math.isfinite(float(number[0]))

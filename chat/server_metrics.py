@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 FRESH_S = 1.0
 PATIENCE_S = 2.0
+LONGEST_MS = 1e9  # eleven days; JSON can also hold infinity, and whole numbers that no float can
 # `vllm:num_requests_waiting{engine="0",model_name="m"} 3.0`, one line for each engine; not `…_by_reason{…}`.
 WAITING = re.compile(r"^vllm:num_requests_waiting(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 
@@ -47,7 +48,7 @@ class ServerMetrics:
 
         def time_of(name: str) -> float | None:
             value = metrics.get(name)
-            return float(value) if isinstance(value, int | float) and value >= 0 else None
+            return float(value) if isinstance(value, int | float) and 0 <= value <= LONGEST_MS else None
 
         names = ("queue_time_ms", "time_to_first_token_ms", "generation_time_ms", "mean_itl_ms")
         times = [time_of(name) for name in names]

@@ -6,6 +6,7 @@ check           what is wrong with a schema, at which line; its steps, in their 
                 text -> limits -> meta -> refused -> contradictions, enforced; patterns: pattern, ambiguity;
                 what the steps look at: tree, types
 match           whether an answer matches, and where it does not
+place           where in a value a fault is
 example         a schema from an example object
 pydantic_*      a schema from the source of a Pydantic class (schema), and the other way round (model)
 """

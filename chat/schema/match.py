@@ -15,6 +15,8 @@ from urllib.parse import unquote
 
 from jsonschema_rs import Draft202012Validator, ReferencingError, RegexOptions, ValidationError, ValidationErrorKind
 
+from chat.schema.place import place_of
+
 MAX_NODES = 10_000
 LONGEST_REASON = 200
 
@@ -38,15 +40,18 @@ def compare(value: object, schema: dict[str, Any]) -> tuple[bool | None, Violati
     """Whether a value matches, and its first violation; (None, None) where the schema cannot be compared with."""
     if not _is_small(schema):
         return None, None
+    # References are local, so what the schema is called has no effect, save that a name that is no URI is refused.
+    nameless = {keyword: value for keyword, value in schema.items() if keyword != "$id"}
     try:
-        validator = Draft202012Validator(schema, pattern_options=RegexOptions(), offline=True, validate_formats=False)
+        validator = Draft202012Validator(nameless, pattern_options=RegexOptions(), offline=True, validate_formats=False)
         errors = list(validator.iter_errors(value))
     except (ValueError, ReferencingError):
         return None, None
     if not errors:
         return True, None
     first = _first(errors, value)
-    pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in first.instance_path)
+    path = place_of(first.instance_path, value)
+    pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
     return False, Violation(pointer, _shortened(first.message), first.kind.name, _demanded(first))
 
 
@@ -89,7 +94,7 @@ def _first(errors: Sequence[ValidationError], value: object) -> ValidationError:
 
     "Fits none of these alternatives" says little: the alternative that it follows furthest tells where it leaves it.
     """
-    first = min(errors, key=lambda error: _position(error.instance_path, value))
+    first = min(errors, key=lambda error: _position(place_of(error.instance_path, value), value))
     if isinstance(first.kind, _OF_ALTERNATIVES):
         branches = [_first(branch, value) for branch in first.kind.context if branch]
         furthest = max(branches, key=lambda error: len(error.instance_path), default=first)

@@ -11,6 +11,8 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
 
+from chat.schema.place import place_of
+from chat.schema.text import Path
 from chat.schema.tree import Finding, error
 
 _META_SCHEMA = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
@@ -28,11 +30,10 @@ def check_is_schema(value: Any) -> Iterator[Finding]:
     if not isinstance(value, dict):
         yield error("schema_not_object", ())
         return
-    yield from (_finding(fault) for fault in _validator().iter_errors(value))
+    yield from (_finding(fault, place_of(fault.instance_path, value)) for fault in _validator().iter_errors(value))
 
 
-def _finding(fault: ValidationError) -> Finding:
-    path = tuple(fault.instance_path)
+def _finding(fault: ValidationError, path: Path) -> Finding:
     place = "".join(f"/{step}" for step in path)
     if isinstance(fault.kind, ValidationErrorKind.Type):
         return error("schema_meta_type", path, place=place, types=", ".join(fault.kind.types))

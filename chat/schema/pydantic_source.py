@@ -13,12 +13,14 @@ import warnings
 from collections.abc import Iterator
 from typing import Literal, overload
 
+from chat.json_output import without_lone_surrogates
 from chat.schema.example import ConversionError, check_size
 
 MODEL_BASES = {"BaseModel"}
 ENUM_BASES = {"Enum", "StrEnum", "IntEnum"}
 MAX_CLASSES = 200
 LONGEST_QUOTE = 60
+MOST_BITS = 1024  # a double's; Python writes no whole number of more than 4,300 digits, and reads it in hexadecimal
 
 
 class PydanticSource:
@@ -72,6 +74,8 @@ class PydanticSource:
         match node:
             case ast.Constant(value=None | bool() | int() | float() | str() as value):
                 if isinstance(value, float) and not math.isfinite(value):
+                    raise self.error(node)
+                if isinstance(value, int) and value.bit_length() > MOST_BITS:
                     raise self.error(node)
                 if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
                     raise self.error(node)
@@ -148,7 +152,7 @@ def last_name(node: ast.expr) -> str | None:
 def docstring(node: ast.ClassDef) -> dict[str, str]:
     """The class's own docstring as a schema's description; {} without one."""
     text = ast.get_docstring(node)
-    return {"description": text} if text else {}
+    return {"description": without_lone_surrogates(text)} if text else {}
 
 
 @overload

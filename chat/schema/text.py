@@ -23,7 +23,8 @@ Path = tuple[str | int, ...]
 
 # Strings (one without its end, too), brackets, and words: numbers, true, false, null and what has no place in JSON.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{\]},:]|[^\s"\[{\]},:]+', re.DOTALL)
-_NUMBER = re.compile(r"-?\d[-+.\deE]*\Z")
+# what a parser reads of a word that begins as a number; what follows it is a fault, but comes after it
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _CONSTANTS = ("NaN", "Infinity", "-Infinity")
 # the beginning of Python's messages, and the end of our key
 _FAULTS = {
@@ -87,15 +88,8 @@ def _check_tokens(tokens: list[re.Match[str]]) -> None:
             depth -= 1
         elif word in _CONSTANTS:
             raise TextFault("schema_json_value", token.start())
-        elif _NUMBER.match(word) and (len(word) > LONGEST_NUMBER or _is_infinite(word)):
+        elif (number := _NUMBER.match(word)) and (len(number[0]) > LONGEST_NUMBER or math.isinf(float(number[0]))):
             raise TextFault("schema_number_too_large", token.start())
-
-
-def _is_infinite(word: str) -> bool:
-    try:
-        return math.isinf(float(word))
-    except ValueError:  # not a number; json.loads says so
-        return False
 
 
 def _offsets(tokens: list[re.Match[str]]) -> Iterator[tuple[Path, int]]:

@@ -67,33 +67,39 @@ def refused_at(schema: object, line: int) -> str:
 
 
 def test_fault_33_schema_of_1_mb() -> None:
+    """The editor says how long the schema is and how long it may be; it is not kept, and goes to no server."""
     problem = refused(json.dumps(of(STRING, title="x" * 1_000_000)))
     assert (problem.key, problem.values) == ("schema_too_long", {"size": 976, "limit": 64})
 
 
 def test_fault_34_schema_is_not_json() -> None:
+    """The editor names the line and column where the schema stops being JSON, and what it expects there."""
     problem = refused('{\n "type": "object",\n "properties": {"v": {type: "string"}}\n}')
     assert (problem.key, problem.line, problem.column) == ("schema_json_name", 3, 23)
 
 
 @pytest.mark.parametrize("value", [[], "text", 5, None, True])
 def test_fault_35_schema_is_not_an_object(value: object) -> None:
+    """The editor says that a schema is an object, and does not keep anything else."""
     assert refused_at(value, 1) == "schema_not_object"
 
 
 def test_fault_36_duplicate_keys() -> None:
+    """The editor names the key that stands twice, and the line of the second one."""
     problem = refused('{"type": "object", "properties": {\n "v": {"type": "string"},\n "v": {"type": "integer"}}}')
     assert (problem.key, problem.line, problem.values) == ("schema_duplicate_key", 3, {"name": "v"})
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":', '{"not":'])
 def test_fault_37_depth_of_30000(opening: str) -> None:
+    """The editor says where the brackets are nested too deeply, or that the text is too long."""
     assert refused(opening * 30_000).key in ("schema_too_nested", "schema_too_long")
     # as deep as fits into the size
     assert refused(f"{opening}\n" * 8_000).line == 65
 
 
 def test_fault_38_recursive_ref() -> None:
+    """The editor names the line of the reference that leads back into itself."""
     tree = {"type": "object", "properties": {"children": {"type": "array", "items": {"$ref": "#/$defs/tree"}}}}
     schema = of({"$ref": "#/$defs/tree"}, **{"$defs": {"tree": tree}})
     assert refused_at(schema, 19) == "schema_ref_recursive"
@@ -101,12 +107,14 @@ def test_fault_38_recursive_ref() -> None:
 
 
 def test_fault_39_self_loop_ref() -> None:
+    """The editor names the line of the reference that leads to itself alone."""
     schema = of({"$ref": "#/$defs/loop"}, **{"$defs": {"loop": {"$ref": "#/$defs/loop"}}})
     assert refused_at(schema, 14) == "schema_ref_recursive"
 
 
 @pytest.mark.parametrize("ref", ["http://127.0.0.1:9/schema.json", "file:///etc/passwd", "other.json", "//a/b#/c"])
 def test_fault_40_remote_or_file_ref_is_never_fetched(monkeypatch: pytest.MonkeyPatch, ref: str) -> None:
+    """The editor says that a reference may only lead to the schema itself; no address and no file is read."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert refused_at(of({"$ref": ref}), 5) == "schema_ref_remote"
     # nor is what names the dialect
@@ -114,6 +122,7 @@ def test_fault_40_remote_or_file_ref_is_never_fetched(monkeypatch: pytest.Monkey
 
 
 def test_fault_41_missing_ref(server: httpx.Client) -> None:
+    """The editor names the line of the reference that leads nowhere, before the server refuses it."""
     schema = of({"$ref": "#/$defs/missing"})
     assert refused_at(schema, 5) == "schema_ref_missing"
     assert ask(server, schema).status_code == 400
@@ -121,6 +130,7 @@ def test_fault_41_missing_ref(server: httpx.Client) -> None:
 
 @pytest.mark.parametrize("pattern", ["(a+)+b", "^(a|a)*$", "([a-z]+ ?)+", "(.*a){20}"])
 def test_fault_42_pattern_that_takes_forever(pattern: str) -> None:
+    """The editor quotes the part of the pattern that could take forever, and does not keep the schema."""
     assert refused_at(of({"type": "string", "pattern": pattern}), 6) == "schema_pattern_forever"
 
 
@@ -129,10 +139,13 @@ def test_fault_42_pattern_that_takes_forever(pattern: str) -> None:
     [("(?=a)b", "group"), ("(?<!a)b", "group"), ("a\0b", "nul"), ("(a)\\1", "escape"), ('^"$', "unwritable")],
 )
 def test_fault_43_lookaround_and_nul_in_a_pattern(pattern: str, key: str) -> None:
+    """The editor quotes what the server cannot express of a pattern, and does not keep the schema."""
     assert refused_at(of({"type": "string", "pattern": pattern}), 6) == f"schema_pattern_{key}"
 
 
 def test_fault_44_nested_one_of(server: httpx.Client) -> None:
+    """Alternatives within alternatives are refused from the fourth level on; three levels are answered."""
+
     def alternatives(levels: int) -> dict[str, Any]:
         if not levels:
             return STRING
@@ -147,6 +160,7 @@ def test_fault_44_nested_one_of(server: httpx.Client) -> None:
 
 
 def test_fault_45_enum_of_50000_and_huge_counts() -> None:
+    """The editor says how many values a list of values may have, and how large a bound may be."""
     assert refused(json.dumps(of({"enum": list(range(50_000))}))).key == "schema_too_long"
     assert refused(json.dumps(of({"enum": [0] * 20_000}))).key == "schema_too_many_values"
     assert refused_at(of({"enum": list(range(1500))}), 5) == "schema_enum_too_long"
@@ -154,6 +168,7 @@ def test_fault_45_enum_of_50000_and_huge_counts() -> None:
 
 
 def test_fault_46_keywords_that_xgrammar_refuses_are_found_before() -> None:
+    """The editor names the keywords that the server would refuse, before anything is asked of it."""
     assert refused_at(of({"type": "array", "items": STRING, "uniqueItems": True}), 9) == "schema_refused"
     assert refused_at(of({"type": "number", "multipleOf": 0.5}), 6) == "schema_refused"
 
@@ -169,10 +184,12 @@ def test_fault_46_keywords_that_xgrammar_refuses_are_found_before() -> None:
     ],
 )
 def test_fault_47_unsatisfiable_schema_is_found(value: object, key: str) -> None:
+    """The editor says what of the schema cannot be satisfied, and where."""
     assert refused(json.dumps(of(value))).key == key
 
 
 def test_fault_47_what_is_not_found_is_answered_and_told_as_a_mismatch(server: httpx.Client) -> None:
+    """The answer comes, and the page says that it does not match the schema, and where."""
     schema, problems = check_schema(json.dumps(of({"type": "string", "pattern": "^a$", "not": {"const": "a"}})))
     assert schema is not None
     assert [problem.key for problem in problems] == ["schema_ignored"]
@@ -185,6 +202,7 @@ def test_fault_47_what_is_not_found_is_answered_and_told_as_a_mismatch(server: h
 
 
 async def test_fault_48_many_different_schemas_at_once(vllm_url: str) -> None:
+    """Each of many schemas at once gets an answer that keeps to it."""
     # 40 at once is more than the server takes at a time (16); 1,000 took 23 s and 200 MB when tried.
     schemas = [of({"type": "string", "maxLength": number + 1, "title": f"{number}"}) for number in range(40)]
     assert all(check_schema(json.dumps(schema)) == (schema, []) for schema in schemas)

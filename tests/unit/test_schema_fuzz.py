@@ -8,9 +8,9 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema_rs import Draft202012Validator, RegexOptions
 
 from chat.schema.check import check_schema
+from chat.schema.match import compare
 from chat.schema.ready import ready_schemas
 from tests.unit.test_schema_check import assert_told, of
 
@@ -24,7 +24,7 @@ KEYWORDS = sorted(
         *("properties", "required", "additionalProperties", "patternProperties", "propertyNames", "minProperties"),
         *("maxProperties", "dependentRequired", "dependentSchemas", "dependencies", "unevaluatedProperties", "items"),
         *("prefixItems", "contains", "minItems", "maxItems", "uniqueItems", "minLength", "maxLength", "pattern"),
-        *("format", "minimum", "maximum", "exclusiveMinimum", "multipleOf", "$dynamicRef", "definitions", "a", "b"),
+        *("format", "minimum", "maximum", "exclusiveMinimum", "multipleOf", "$dynamicRef", "definitions", "a", "0", ""),
     }
 )
 WORDS = [
@@ -102,4 +102,4 @@ def test_no_mutation_of_a_ready_schema_upsets_it(seed: int) -> None:
     schema, problems = check_schema(written)
     assert_told(written, problems)
     if schema is not None:
-        Draft202012Validator(schema, pattern_options=RegexOptions(), offline=True)
+        assert compare({}, schema)[0] is not None

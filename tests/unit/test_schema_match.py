@@ -72,3 +72,14 @@ def test_references_within_the_schema_are_followed() -> None:
     schema = {"$defs": {"a/b": {"type": "string"}}, "properties": {"x": {"$ref": "#/$defs/a~1b"}}}
     assert compare({"x": "y"}, schema) == (True, None)
     assert compare({"x": 1}, schema)[0] is False
+
+
+def test_what_a_schema_is_called_is_no_matter() -> None:
+    schema = {
+        "$id": "no URI",
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/b"}},
+        "$defs": {"b": {"const": 1}},
+    }
+    assert compare({"a": 1}, schema) == (True, None)
+    assert compare({"a": 2}, schema)[0] is False

@@ -1,0 +1,7 @@
+"""`--hypothesis-profile=long`: many more examples than a run of all tests has the time for."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+settings.register_profile("long", max_examples=20_000, deadline=None)
