@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from chat.chunks import Chunk, chunks_of
-from chat.conversation import Messages
+from chat.conversation import Messages, printable
 from chat.errors import AnswerTooLong, BackendBroke
 from chat.json_output import ResponseFormat
 from chat.model_server import Model, ModelServer
+from chat.pace import PACE
 from chat.patience import answering
 from chat.sampling import Sampling
 from chat.server_metrics import ServerMetrics
 
 SHORTEST_MEASURED_MS = 50
+MOST_TOKENS = 10**9
 
 # The body of `POST /v1/chat/completions`, without what makes it a stream.
 Request = dict[str, Any]
@@ -66,6 +68,19 @@ class Delta:
     reasoning: bool = False
 
 
+class Halves:
+    """Text whose characters may come in halves (surrogates), escaped in JSON: no encoding can carry half of one."""
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def joined(self, text: str) -> str:
+        """The text with the half before it; a first half at its end waits for what comes. Others become U+FFFD."""
+        text = self._half + text
+        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        return printable(text.removesuffix(self._half))
+
+
 class Completion:
     """Iterate over `deltas()` for the text; afterwards the other attributes tell the rest.
 
@@ -82,6 +97,8 @@ class Completion:
         self.ttft_ms = 0.0
         self.e2el_ms = 0.0
         self.metrics: ServerMetrics | None = None
+        self._malformed: BackendBroke | None = None
+        self._reasoning, self._answer = Halves(), Halves()
 
     @property
     def output_throughput(self) -> float | None:
@@ -116,13 +133,20 @@ class Completion:
                     stream.begun()
                 for piece in pieces:
                     yield piece
+                if self._malformed:
+                    raise self._malformed
                 if self.e2el_ms > server.answer_timeout_s * 1000 and self.finish_reason is None:
                     raise AnswerTooLong(minutes=max(1, round(server.answer_timeout_s / 60)))
+                if self.ttft_ms and self.finish_reason is None and PACE.between_reads_s:
+                    await stream.rest(PACE.between_reads_s)
         if self.finish_reason is None:
             raise BackendBroke("the stream ended without a finish reason")
 
     def _read(self, chunks: list[Chunk]) -> list[Delta]:
-        """The text in what has come, reasoning and answer each in one piece; notes the rest."""
+        """The text in what has come, reasoning and answer each in one piece; notes the rest.
+
+        Of chunks of another shape, too: what came before them counts.
+        """
         reasoning = answer = ""
         try:
             for chunk in chunks:
@@ -130,17 +154,32 @@ class Completion:
                     self._told(chunk["usage"], chunk.get("metrics"))
                 # The chunk with the usage has no choices; a delta may be empty or null.
                 for choice in chunk.get("choices") or []:
-                    self.finish_reason = choice.get("finish_reason") or self.finish_reason
+                    if finish_reason := choice.get("finish_reason"):
+                        self.finish_reason = _as_text(finish_reason)
                     delta = choice.get("delta") or {}
                     reasoning += delta.get("reasoning") or ""
                     answer += delta.get("content") or ""
         except (AttributeError, KeyError, TypeError) as error:
-            raise BackendBroke(f"a chunk of another shape: {error!r}") from error
+            self._malformed = BackendBroke(f"a chunk of another shape: {error!r}")
+        reasoning, answer = self._reasoning.joined(reasoning), self._answer.joined(answer)
         pieces = [Delta(reasoning, reasoning=True)] if reasoning else []
         return [*pieces, Delta(answer)] if answer else pieces
 
     def _told(self, usage: Chunk, metrics: object) -> None:
-        self.prompt_tokens, self.completion_tokens = usage["prompt_tokens"], usage["completion_tokens"]
-        details = usage.get("prompt_tokens_details")
-        self.cached_tokens = details.get("cached_tokens") if details else None
+        counts = _as_count(usage["prompt_tokens"]), _as_count(usage["completion_tokens"])
+        self.prompt_tokens, self.completion_tokens = counts
+        cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+        self.cached_tokens = None if cached is None else _as_count(cached)
         self.metrics = ServerMetrics.told(metrics)
+
+
+def _as_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} in place of a text")
+    return value
+
+
+def _as_count(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value <= MOST_TOKENS:
+        raise TypeError(f"{type(value).__name__} in place of a number of tokens, or one that cannot be")
+    return value

@@ -28,7 +28,7 @@ class Door:
 
     async def enter(self) -> None:
         """Wait for a turn. Meanwhile the answers under way are flushed as seldom as if this one were, too."""
-        with self._pace.stream():
+        with self._pace.waiting():
             await self._free.acquire()
         inside = True
 

@@ -6,6 +6,8 @@ answer that was stopped, vLLM tells no tokens, and none are counted.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from chat.errors import TurnError
@@ -21,7 +23,18 @@ REFUSALS = (
     "backend_busy",
     "request_refused",
     "model_gone",
+    "shutting_down",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """How many there are: pages connected, sessions kept, tasks of the event loop, objects that can be collected."""
+
+    pages: int
+    sessions: int
+    tasks: int
+    objects: int
 
 
 class Metrics:
@@ -48,6 +61,11 @@ class Metrics:
         self._errors = Counter("pagoda_errors", "Failures.", ["kind"], registry=registry)
         self._ready = Gauge("pagoda_ready", "1: a question would be answered now.", registry=registry)
         self._pages = Gauge("pagoda_pages", "Pages that are connected.", registry=registry)
+        self._sessions = Gauge(
+            "pagoda_sessions", "Sessions that are kept: of pages, and of those that may come back.", registry=registry
+        )
+        self._tasks = Gauge("pagoda_tasks", "Tasks of the event loop.", registry=registry)
+        self._objects = Gauge("pagoda_objects", "Objects that the garbage collector looks at.", registry=registry)
         self._waiting = Gauge(
             "pagoda_model_server_waiting", "Requests in vLLM's queue, NaN where it does not tell.", registry=registry
         )
@@ -81,12 +99,15 @@ class Metrics:
         """Something was not taken: a question, or at the gate (chat/ui/gate.py) a request."""
         self._refusals.labels(kind).inc()
 
-    def told(self, *, ready: bool, waiting: int | None, pages: int) -> bytes:
+    def told(self, *, ready: bool, waiting: int | None, now: Now) -> bytes:
         """All of it, in Prometheus's text format."""
         self._active.set(PACE.running)
         self._ready.set(ready)
         self._waiting.set(float("nan") if waiting is None else waiting)
-        self._pages.set(pages)
+        self._pages.set(now.pages)
+        self._sessions.set(now.sessions)
+        self._tasks.set(now.tasks)
+        self._objects.set(now.objects)
         return generate_latest(self._registry)
 
 

@@ -8,6 +8,7 @@ Every failure leaves here as a `TurnError`, never as an exception of the client.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import socket
 import time
@@ -34,8 +35,10 @@ from chat.errors import (
     TurnError,
 )
 from chat.failures import CLIENT_ERRORS, classify
+from chat.pace import PACE
 from chat.server_metrics import QueueWatch
 from chat.settings import Settings
+from chat.shutdown import SHUTDOWN
 from chat.stream import Stream
 
 logger = logging.getLogger(__name__)
@@ -45,6 +48,10 @@ DEMO_MODEL_ID = "pagoda-demo"
 # them for each request. A connection is given up before the server does so, after 5 s.
 KEEP_ALIVE_S = 3
 LIMITS = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=KEEP_ALIVE_S)
+# Who asks for the models gets the reply that another one waits for, unless that one waits for this long.
+TOGETHER_S = 1.0
+# Where many ask, the reply is good for so long.
+AGAIN_S = 0.1
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -75,6 +82,9 @@ class ModelServer:
             total=None, sock_connect=settings.connect_timeout_s, sock_read=settings.first_token_timeout_s
         )
         self._between_tokens_s = settings.read_timeout_s
+        self._reply_timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=settings.connect_timeout_s, sock_read=settings.read_timeout_s
+        )
         self.answer_timeout_s = settings.answer_timeout_s
         self.needs_key = settings.vllm_api_key is not None
         self._wanted_model = settings.model
@@ -82,6 +92,7 @@ class ModelServer:
         self._failed = True  # since `check` last found all in order; at first nobody knows
         self.offered: list[Model] = []  # as last seen
         self._asking: asyncio.Task[list[Model]] | None = None
+        self._asking_since = 0.0
         # No retries: a question is asked once, and the page says at once what is wrong.
         self.openai = openai.AsyncOpenAI(
             http_client=openai.DefaultAioHttpClient(limits=LIMITS),
@@ -96,17 +107,24 @@ class ModelServer:
             headers=self._headers,
             timeout=openai.Timeout(settings.read_timeout_s, connect=settings.connect_timeout_s),
         )
+        self._tokenize_url = str(self._vllm.base_url.join("tokenize"))
         self.queue = QueueWatch(self._vllm)
 
     async def models(self) -> list[Model]:
         """Every model there is to talk to; only that of `PAGODA_MODEL`, where it is set.
 
         Asked of `/v1/models` each time: a restart may have changed them. The first is the one to begin with.
-        Who asks while another does gets the same reply.
+        Who asks as another does gets the same reply; where many ask, so does who asks right after.
         """
-        if self._asking is None or self._asking.done():
+        if self._asking is None or time.monotonic() - self._asking_since >= self._good_for_s(self._asking):
+            self._asking_since = time.monotonic()
             self._asking = asyncio.create_task(self._ask_for_models())
         return await asyncio.shield(self._asking)
+
+    def _good_for_s(self, asking: asyncio.Task[list[Model]]) -> float:
+        if not asking.done():
+            return TOGETHER_S
+        return AGAIN_S if PACE.many else 0.0
 
     async def _ask_for_models(self, level: int = logging.WARNING) -> list[Model]:
         async with self.guarded(level):
@@ -141,17 +159,18 @@ class ModelServer:
 
         `unfinished`: the last message is an answer to go on with.
         """
-        async with self.guarded():
-            reply = await self._vllm.post(
-                "/tokenize",
-                json={
-                    "model": model.id,
-                    "messages": messages,
-                    "add_generation_prompt": not unfinished,
-                    "continue_final_message": unfinished,
-                },
-            )
-            return int(reply.raise_for_status().json()["count"])
+        body = {
+            "model": model.id,
+            "messages": messages,
+            "add_generation_prompt": not unfinished,
+            "continue_final_message": unfinished,
+        }
+        async with (
+            self.guarded(),
+            self._answers.post(self._tokenize_url, json=body, timeout=self._reply_timeout) as reply,
+        ):
+            await _raise_for_status(reply)
+            return int(json.loads(await reply.read())["count"])
 
     async def check(self) -> None:
         """Raise the `TurnError` that a question would meet now. Asked often: no line in the log for each failure.
@@ -178,9 +197,7 @@ class ModelServer:
         """
         url = f"{self.base_url.rstrip('/')}/chat/completions"
         async with self.guarded(), self._answers.post(url, json=body) as reply:
-            if not reply.ok:
-                why = await reply.text()
-                raise aiohttp.ClientResponseError(reply.request_info, (), status=reply.status, message=why)
+            await _raise_for_status(reply)
             yield Stream(reply, self._between_tokens_s)
 
     @cached_property
@@ -195,9 +212,10 @@ class ModelServer:
 
     @asynccontextmanager
     async def guarded(self, level: int = logging.WARNING) -> AsyncIterator[None]:
-        """Around every call to the server: its failures become `TurnError`s that say what is wrong, logged at `level`."""
+        """Around every call to the server: failures become `TurnError`s that say what is wrong, logged at `level`."""
         try:
-            yield
+            async with SHUTDOWN.time_left():
+                yield
         except CLIENT_ERRORS as error:
             self._failed = True
             explained = await self._explain(classify(error))
@@ -238,6 +256,12 @@ class ModelServer:
             return (await self._vllm.get("/health")).is_success
         except httpx2.HTTPError:
             return False
+
+
+async def _raise_for_status(reply: aiohttp.ClientResponse) -> None:
+    if not reply.ok:
+        why = await reply.text()
+        raise aiohttp.ClientResponseError(reply.request_info, (), status=reply.status, message=why)
 
 
 async def _on_its_way(*_request: object) -> None:

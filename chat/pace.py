@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 SHORTEST_S = 0.04
 FLUSHES_PER_S = 1000
+# While questions wait for their first words, which need the process more than the others' next ones do.
+FLUSHES_IN_A_RUSH_PER_S = 400
 # From here on a stream is read once a flush, not token by token, which is most of the work.
 MANY = 8
 
@@ -20,6 +22,7 @@ class Pace:
 
     def __init__(self) -> None:
         self.running = 0
+        self._waiting = 0
 
     @contextmanager
     def stream(self) -> Iterator[None]:
@@ -30,14 +33,28 @@ class Pace:
         finally:
             self.running -= 1
 
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Around the wait of a question before its stream."""
+        self._waiting += 1
+        try:
+            with self.stream():
+                yield
+        finally:
+            self._waiting -= 1
+
     @property
     def interval_s(self) -> float:
-        return max(SHORTEST_S, self.running / FLUSHES_PER_S)
+        return max(SHORTEST_S, self.running / (FLUSHES_IN_A_RUSH_PER_S if self._waiting else FLUSHES_PER_S))
+
+    @property
+    def many(self) -> bool:
+        return self.running >= MANY
 
     @property
     def between_reads_s(self) -> float:
         """How long to leave a stream alone between two reads; what comes in between is then read at once."""
-        return self.interval_s if self.running >= MANY else 0.0
+        return self.interval_s if self.many else 0.0
 
 
 PACE = Pace()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -26,3 +27,15 @@ class Stream:
         if protocol is not None:
             protocol.read_timeout = self.between_tokens_s
             protocol.start_timeout()
+
+    async def rest(self, seconds: float) -> None:
+        """Leave the connection alone for so long: what comes meanwhile is then read at once, not token by token."""
+        transport = self.reply.connection.transport if self.reply.connection else None
+        if transport is None:
+            await asyncio.sleep(seconds)
+            return
+        transport.pause_reading()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            transport.resume_reading()

@@ -39,6 +39,7 @@ def sentences(language: Language) -> dict[str, str]:
     return together
 
 
+@cache
 def group(language: Language, prefix: str) -> dict[str, str]:
     """The sentences whose keys begin with `prefix`, by the rest of their keys, as an element of the page takes them."""
     return {key.removeprefix(prefix): s for key, s in sentences(language).items() if key.startswith(prefix)}

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
 from chat.completion import Completion, Delta, Request, continuation, request_for, unenforced
+from chat.control_tokens import without_control_tokens
 from chat.conversation import Conversation, Fitted, Messages, most_tokens
 from chat.errors import ContextOverflow, TurnError
 from chat.flushes import in_flushes
@@ -161,7 +162,8 @@ class Answer:
 
     async def _continued(self, server: ModelServer, max_tokens: int) -> AsyncGenerator[Delta, None]:
         assert self.request is not None
-        messages: Messages = [*self.request["messages"], {"role": "assistant", "content": self.text}]
+        begun = without_control_tokens(self.text)
+        messages: Messages = [*self.request["messages"], {"role": "assistant", "content": begun}]
         model = await server.model(self.sampling.model)
         tokens = await server.count_tokens(model, messages, unfinished=True)
         if tokens >= model.max_model_len:

@@ -9,6 +9,7 @@
   the page with the element.
 - Each event for a page is looked through for bytes, which none has, sent by a task of its own, and compressed where the
   browser can, though most are shorter than what they come in.
+- The writer of each socket makes a task and sets a timer for each packet that it waits for.
 - Where many ask at once, all of them are taken up before the first has its first words (chat/door.py).
 - Python looks through the half million objects of Chainlit's modules every so often for what is no longer used: 100 ms
   in which nobody's answer moves. They stay; it need not look at them.
@@ -25,7 +26,7 @@ import time
 from asyncio import events, futures, runners, tasks
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
+from functools import partial, partialmethod
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,6 +37,7 @@ from chainlit.element import CustomElement
 from chainlit.session import WebsocketSession
 from chainlit.socket import process_message
 from chainlit.types import MessagePayload
+from engineio.async_socket import AsyncSocket
 from engineio.exceptions import SocketIsClosedError
 from engineio.packet import MESSAGE, Packet
 from socketio.packet import EVENT
@@ -54,6 +56,8 @@ def install() -> None:
     element._create = _create
     manager: Any = server.sio.manager
     manager.emit = partial(_emit, manager.emit)
+    eio_socket: Any = AsyncSocket
+    eio_socket.poll = partialmethod(_poll, eio_socket.poll)
     uvicorn_config: Any = uvicorn.Config
     uvicorn_config.ws_per_message_deflate = property(lambda _: False, lambda _, _wanted: None)
     door = Door()
@@ -79,6 +83,23 @@ async def _emit(
     for _, recipient in server.sio.manager.get_participants(namespace, options["room"]):
         with suppress(SocketIsClosedError):
             await server.sio.eio.send_packet(recipient, packet)
+
+
+async def _poll(eio_socket: Any, with_limit: Callable[[Any], Awaitable[list[Packet]]]) -> list[Packet]:
+    """As engineio's, without a time limit where the page has a WebSocket, whose reader has the same one."""
+    if not eio_socket.upgraded:
+        return await with_limit(eio_socket)
+    queue: asyncio.Queue[Packet | None] = eio_socket.queue
+    packets: list[Packet] = []
+    while (packet := queue.get_nowait() if packets else await queue.get()) is not None:
+        queue.task_done()
+        packets.append(packet)
+        if queue.empty():
+            return packets
+    queue.task_done()
+    if packets:
+        queue.put_nowait(None)  # the end, which comes alone
+    return packets
 
 
 async def _ask(door: Door, socket_session: WebsocketSession, payload: MessagePayload) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import chainlit as cl
 
 from chat.model_server import ModelServer
+from chat.pace import PACE
 from chat.texts import Language, group
 from chat.turn import Answer
 from chat.wait import Wait, WaitWatch
@@ -47,13 +48,13 @@ def _log_failure(task: asyncio.Task[None]) -> None:
 async def _keep_up(server: ModelServer, answer: Answer, message: cl.Message, language: Language) -> None:
     watch = WaitWatch(server, answer)
     shown: Wait | None = None
-    await asyncio.sleep(SHOW_AFTER_S)
+    await asyncio.sleep(SHOW_AFTER_S + PACE.between_reads_s)
     while True:
         wait = await watch.now(TICK_S)
         # A quick answer needs no line to say that it is being written.
         if wait != shown and (shown or wait.phase not in ("writing", "thinking")):
             shown = wait
-            if wait.phase == "reading":
+            if wait.phase == "reading" and not PACE.many:  # it would keep others waiting
                 await answer.count(server, TICK_S)
             element = _element(message)
             element.props = _props(message.id, language, answer, wait, watch.since)
@@ -61,7 +62,7 @@ async def _keep_up(server: ModelServer, answer: Answer, message: cl.Message, lan
                 await element.send(for_id=message.id)
             else:
                 await message.send()
-        await asyncio.sleep(TICK_S)
+        await asyncio.sleep(max(TICK_S, PACE.between_reads_s))  # where many wait, to look costs what they wait for
 
 
 def _element(message: cl.Message) -> cl.CustomElement:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+
 from chainlit import server
+from chainlit.session import ws_sessions_id
 from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from chat.metrics import METRICS
+from chat.metrics import METRICS, Now
 from chat.readiness import ReadinessProbe
 from chat.watchers import may_watch
 
@@ -39,7 +43,8 @@ def install(probe: ReadinessProbe, metrics_token: SecretStr | None) -> None:
         if not may_watch(request.client and request.client.host, request.headers, metrics_token):
             return PlainTextResponse("The metrics are for this machine, or for a token.\n", 403, FRESH)
         found = await probe.now()
-        told = METRICS.told(ready=found.ready, waiting=found.waiting, pages=len(pages()))
+        now = Now(len(pages()), len(ws_sessions_id), len(asyncio.all_tasks()), len(gc.get_objects()))
+        told = METRICS.told(ready=found.ready, waiting=found.waiting, now=now)
         return Response(told, headers={**FRESH, "Content-Type": PROMETHEUS})
 
     prefix = server.router.prefix

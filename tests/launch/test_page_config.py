@@ -31,7 +31,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def make(checkout: Path, target: str) -> str:
     """What it says, as it ends by itself with a failure."""
-    command = ["make", target, f"PORT={free_port()}", f"BACKEND_PORT={free_port()}"]
+    command = ["make", "--no-print-directory", target, f"PORT={free_port()}", f"BACKEND_PORT={free_port()}"]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode != 0
     return done.stdout + done.stderr

@@ -1,9 +1,10 @@
-"""Many answers at once through one process of the app: `python -m tests.load.streams --users 200`.
+"""Many answers at once through one process of the app: `python -m tests.load.streams --users 1 50 200 800 1000`.
 
 All users ask at the same moment; the model server (tests/load/upstream.py) streams each of them an answer at the same
 speed, so that the ideal is known: the first token after 1 / speed, the last after tokens / speed. Side by side with
 plain Chainlit (tests/load/plain), in the same run. Model server, app and users are a process each; the processor time
-of the app and the users tells which of them was the limit. Prints a table and then one line of JSON.
+of the app and the users tells which of them was the limit. An answer that does not arrive whole has failed; with one
+of Pagoda's the exit code is 1. Prints a table and then one line of JSON.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +61,17 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def most_memory_mib(pid: int) -> float:
+    """The most memory that a process had in use so far (its resident set)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
+
+
 async def ask_all(url: str, kind: str, users: int, pid: int) -> tuple[list[Times], float, float]:
-    """Connect, ask at once, and tell each user's times, the app's processor time and that of this process."""
+    """Connect, ask at once, and tell each user's times, the app's processor time and that of this process.
+
+    Whoever had no answer, for whatever reason, has no times.
+    """
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session:
         everyone = [User(session, url, "Pagoda" if kind == "pagoda" else "") for _ in range(users)]
@@ -68,11 +79,13 @@ async def ask_all(url: str, kind: str, users: int, pid: int) -> tuple[list[Times
             await user.connect(quiet_after=2)  # the connection's task, then on_chat_start
         await asyncio.sleep(1)
         before, own = cpu_s(pid), time.process_time()
-        times = await asyncio.gather(*(user.ask(f"Question {number}?") for number, user in enumerate(everyone)))
+        questions = (user.ask(f"Question {number}?") for number, user in enumerate(everyone))
+        outcomes = await asyncio.gather(*questions, return_exceptions=True)
         used, own = cpu_s(pid) - before, time.process_time() - own
-        for user in everyone:
-            await user.close()
-    return times, used, own
+        for user, outcome in zip(everyone, outcomes, strict=True):
+            if isinstance(outcome, Times):
+                await user.close()
+    return [outcome for outcome in outcomes if isinstance(outcome, Times)], used, own
 
 
 async def late_s(backend: str) -> list[float]:
@@ -82,7 +95,7 @@ async def late_s(backend: str) -> list[float]:
         return sorted(late)
 
 
-async def measure(kind: str, wanted: argparse.Namespace) -> dict[str, Any]:
+async def measure(kind: str, users: int, wanted: argparse.Namespace) -> dict[str, Any]:
     """One kind of app: a small round to warm it up, then the one that counts."""
     port, upstream_port = free_port(), free_port()
     with tempfile.TemporaryDirectory() as name:
@@ -95,24 +108,28 @@ async def measure(kind: str, wanted: argparse.Namespace) -> dict[str, Any]:
             url = f"http://127.0.0.1:{port}"
             await ask_all(url, kind, 3, app.process.pid)
             await late_s(backend)
-            times, used, own = await ask_all(url, kind, wanted.users, app.process.pid)
+            times, used, own = await ask_all(url, kind, users, app.process.pid)
             late = await late_s(backend)
-    text = "".join(answer(wanted.tokens))
-    wrong = sum(one.text.strip() != text.strip() for one in times)
-    if wrong:
-        raise SystemExit(f"{wrong} of {wanted.users} answers did not arrive whole")
-    return row(kind, wanted, times) | {
+            memory = most_memory_mib(app.process.pid)
+    text = "".join(answer(wanted.tokens)).strip()
+    whole = [one for one in times if one.text.strip() == text]
+    if not whole:
+        raise SystemExit(f"none of {users} answers arrived whole through {kind}")
+    return row(kind, users, wanted, whole) | {
+        "failed": users - len(whole),
+        "app_most_memory_mib": round(memory),
         "app_cpu_s": round(used, 2),
         "users_cpu_s": round(own, 2),
         "upstream_late_p99_ms": round(late[int(0.99 * len(late))] * 1000, 1),
     }
 
 
-def row(kind: str, wanted: argparse.Namespace, times: list[Times]) -> dict[str, Any]:
+def row(kind: str, users: int, wanted: argparse.Namespace, times: list[Times]) -> dict[str, Any]:
     """The numbers of one kind of app."""
     first = sorted(one.first_s * 1000 for one in times)
     last, ideal = max(one.end_s for one in times), wanted.tokens / wanted.tokens_per_s
     return {
+        "users": users,
         "app": kind,
         "first_token_median_ms": round(statistics.median(first)),
         "first_token_p95_ms": round(first[int(0.95 * len(first))]),
@@ -123,32 +140,31 @@ def row(kind: str, wanted: argparse.Namespace, times: list[Times]) -> dict[str, 
 
 
 async def main(wanted: argparse.Namespace) -> None:
-    """Each kind, `rounds` times, in turn."""
+    """Each number of users with each kind of app, `rounds` times."""
     ideal = wanted.tokens / wanted.tokens_per_s
-    print(
-        f"{wanted.users} users, {wanted.tokens} tokens each at {wanted.tokens_per_s:g}/s (ideal {ideal:.2f} s), ",
-        end="",
-    )
+    print(f"{wanted.tokens} tokens each at {wanted.tokens_per_s:g}/s (ideal {ideal:.2f} s), ", end="")
     print(f"{os.cpu_count()} cores, load before {os.getloadavg()[0]:.1f}")
-    print("        first token ms   last finished          events/    app  users  upstream late")
-    print("app      median    p95        s  × ideal        answer  cpu s  cpu s         p99 ms")
+    print("               first token ms   last finished          events/    app  users    app  upstream late")
+    print("users app       median    p95        s  × ideal failed  answer  cpu s  cpu s    MiB         p99 ms")
     rows = []
-    for _ in range(wanted.rounds):
-        for kind in wanted.apps:
-            rows.append(result := await measure(kind, wanted))
-            print(
-                f"{kind:8}{result['first_token_median_ms']:7}{result['first_token_p95_ms']:7}"
-                f"{result['last_finished_s']:9.2f}{result['times_ideal']:9.2f}{result['flushes_per_answer']:14.1f}"
-                f"{result['app_cpu_s']:7.2f}{result['users_cpu_s']:7.2f}{result['upstream_late_p99_ms']:15.1f}",
-                flush=True,
-            )
-    shape = {"users": wanted.users, "tokens": wanted.tokens, "tokens_per_s": wanted.tokens_per_s}
-    print(json.dumps(shape | {"cpu_count": os.cpu_count(), "rounds": rows}))
+    for users, _, kind in product(wanted.users, range(wanted.rounds), wanted.apps):
+        rows.append(result := await measure(kind, users, wanted))
+        print(
+            f"{users:5} {kind:8}{result['first_token_median_ms']:8}{result['first_token_p95_ms']:7}"
+            f"{result['last_finished_s']:9.2f}{result['times_ideal']:9.2f}{result['failed']:7}"
+            f"{result['flushes_per_answer']:8.1f}{result['app_cpu_s']:7.2f}{result['users_cpu_s']:7.2f}"
+            f"{result['app_most_memory_mib']:7}{result['upstream_late_p99_ms']:15.1f}",
+            flush=True,
+        )
+    shape = {"tokens": wanted.tokens, "tokens_per_s": wanted.tokens_per_s, "cpu_count": os.cpu_count()}
+    print(json.dumps(shape | {"rounds": rows}))
+    if any(result["failed"] for result in rows if result["app"] == "pagoda"):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Many answers at once, beside plain Chainlit.")
-    parser.add_argument("--users", type=int, default=200)
+    parser.add_argument("--users", type=int, nargs="+", default=[200])
     parser.add_argument("--tokens", type=int, default=200)
     parser.add_argument("--tokens-per-s", type=float, default=50)
     parser.add_argument("--rounds", type=int, default=1)

@@ -28,13 +28,33 @@ class User:
 
     def __init__(self, session: aiohttp.ClientSession, url: str, chat_profile: str) -> None:
         self._session, self._url, self._chat_profile = session, url, chat_profile
+        self._id = str(uuid.uuid4())
 
     async def connect(self, quiet_after: int) -> None:
         """Open the session; it is ready when `quiet_after` tasks of the app have ended."""
+        await self._open()
+        for _ in range(quiet_after):
+            await self._frame_starting('42["task_end"')
+        await self.emit("window_message", {"pagoda": "restored"})  # as the page's script does
+
+    async def reconnect(self) -> None:
+        """Come back after `drop`, and wait for the end of the answer that is under way, if one is."""
+        await self._open()
+        is_busy = False
+        while not (frame := await self._frame()).startswith('42["set_commands"'):
+            is_busy = is_busy or frame.startswith('42["task_start"')
+        if is_busy:
+            await self._frame_starting('42["task_end"')
+
+    async def drop(self) -> None:
+        """The connection is gone, and nobody has said goodbye."""
+        await self._socket.close()
+
+    async def _open(self) -> None:
         url = f"{self._url}/ws/socket.io/?EIO=4&transport=websocket"
         self._socket = await self._session.ws_connect(url, max_msg_size=0)
         auth = {
-            "sessionId": str(uuid.uuid4()),
+            "sessionId": self._id,
             "clientType": "webapp",
             "userEnv": "{}",
             "chatProfile": self._chat_profile,
@@ -43,16 +63,12 @@ class User:
         await self._frame_starting("0")
         await self._socket.send_str("40" + json.dumps(auth))
         await self._frame_starting("40")
-        await self._emit("connection_successful")
-        for _ in range(quiet_after):
-            await self._frame_starting('42["task_end"')
-        await self._emit("window_message", {"pagoda": "restored"})  # as the page's script does
+        await self.emit("connection_successful")
 
     async def ask(self, question: str) -> Times:
-        message = {"id": str(uuid.uuid4()), "threadId": "", "name": "User", "type": "user_message", "output": question}
-        message["createdAt"] = "2026-01-01T00:00:00Z"
+        """Ask, and wait for the end of the answer."""
         times, start = Times(), time.perf_counter()
-        await self._emit("client_message", {"message": message, "fileReferences": []})
+        await self.send(question)
         while True:
             frame = await self._frame()
             if frame.startswith('42["stream_token"') or (
@@ -68,11 +84,27 @@ class User:
                 times.end_s = time.perf_counter() - start
                 return times
 
+    async def send(self, question: str) -> None:
+        """Ask, without waiting for anything."""
+        message = {"id": str(uuid.uuid4()), "threadId": "", "name": "User", "type": "user_message", "output": question}
+        message["createdAt"] = "2026-01-01T00:00:00Z"
+        await self.emit("client_message", {"message": message, "fileReferences": []})
+
+    async def first_words(self) -> None:
+        """Wait until the answer has begun."""
+        await self._frame_starting('42["stream_')
+
+    async def stopped(self) -> None:
+        """Stop the answer, and wait for its end."""
+        await self.emit("stop")
+        await self._frame_starting('42["task_end"')
+
     async def close(self) -> None:
-        await self._emit("clear_session")
+        """Leave for good, as for a new chat."""
+        await self.emit("clear_session")
         await self._socket.close()
 
-    async def _emit(self, *event: object) -> None:
+    async def emit(self, *event: object) -> None:
         await self._socket.send_str("42" + json.dumps(event))
 
     async def _frame_starting(self, start: str) -> str:

@@ -8,13 +8,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from chat.errors import BackendAbsent, ContextOverflow, TurnError
-from chat.metrics import REFUSALS, Metrics
+from chat.metrics import REFUSALS, Metrics, Now
 from chat.pace import PACE
 
 
 def told(metrics: Metrics, *, waiting: int | None = 0) -> dict[str, float]:
     """Samples by name and label value; "pagoda_answers_total complete"."""
-    text = metrics.told(ready=True, waiting=waiting, pages=2).decode()
+    text = metrics.told(ready=True, waiting=waiting, now=Now(2, 3, 40, 500)).decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
 
@@ -59,6 +59,7 @@ def test_what_is_now() -> None:
         seen = told(Metrics(), waiting=3)
     assert seen["pagoda_active_streams"] == 2
     assert (seen["pagoda_ready"], seen["pagoda_pages"], seen["pagoda_model_server_waiting"]) == (1, 2, 3)
+    assert (seen["pagoda_sessions"], seen["pagoda_tasks"], seen["pagoda_objects"]) == (3, 40, 500)
     assert told(Metrics())["pagoda_active_streams"] == 0
     assert math.isnan(told(Metrics(), waiting=None)["pagoda_model_server_waiting"])
     assert told(Metrics())["process_resident_memory_bytes"] > 0

@@ -26,6 +26,16 @@ def test_many_streams_share_what_a_process_can_send() -> None:
         assert (pace.between_reads_s > 0) == (running >= MANY)
 
 
+def test_while_questions_wait_the_streams_under_way_are_flushed_less_often() -> None:
+    pace = Pace()
+    pace.running = 799
+    before_s = pace.interval_s
+    with pace.waiting():
+        assert pace.running == 800  # as if it were one of them
+        assert 1.5 * before_s <= pace.interval_s <= 3
+    assert (pace.running, pace.interval_s) == (799, before_s)
+
+
 async def test_a_stream_counts_until_it_ends_however_it_does() -> None:
     pace, never = Pace(), asyncio.Event()
 

@@ -9,6 +9,8 @@ LOOK = """
 import chainlit.cli  # as `chainlit run` begins: it has asyncio patched
 import asyncio, _asyncio, inspect, time
 from chainlit.server import sio
+from engineio import AsyncServer
+from engineio.async_socket import AsyncSocket
 from engineio.exceptions import SocketIsClosedError
 assert asyncio.Task is not _asyncio.Task
 from chat.ui import unblocked
@@ -25,6 +27,18 @@ async def main():
     await sio.emit("task_start", {"of": [1]}, to="page")
     await sio.emit("task_start", {}, to="nobody")
     assert sent == [("socket", '42["task_start",{"of":[1]}]')]
+    # The writer of a socket has all that waits, and the end alone; each is accounted for.
+    eio = AsyncServer(async_mode="asgi")
+    socket = AsyncSocket(eio, "socket")
+    socket.upgraded = True
+    waits = asyncio.create_task(socket.poll())
+    await asyncio.sleep(0)
+    eio.ping_interval = eio.ping_timeout = None  # what a time limit would be made of
+    for packet in ("a", "b", None):
+        socket.queue.put_nowait(packet)
+    assert await waits == ["a", "b"]
+    assert await socket.poll() == []
+    await socket.queue.join()
     nested = asyncio.sleep(0)
     try:
         asyncio.get_event_loop().run_until_complete(nested)
