@@ -142,16 +142,12 @@ export default function AnswerStatus() {
 function Waiting({ phase, for_ms, prompt_tokens, ahead }) {
   const [since] = useState(() => performance.now() - for_ms);
   const [, tick] = useReducer((count) => count + 1, 0);
-  const [lost, lose] = useReducer(() => true, false);
+  const loading = useRecoilValue(loadingState);
   useEffect(() => {
     const timer = setInterval(tick, 250);
-    window.addEventListener("pagoda-chat-lost", lose);
-    return () => {
-      clearInterval(timer);
-      window.removeEventListener("pagoda-chat-lost", lose);
-    };
+    return () => clearInterval(timer);
   }, []);
-  if (lost) return null;
+  if (!loading) return null; // the app was restarted: what was under way has no end any more
   const told = { queued: ["queued_behind", ahead], reading: ["reading_tokens", prompt_tokens] }[phase];
   const text = told?.[1] ? fill(texts[`wait_${told[0]}`], { count: number(told[1]) }) : texts[`wait_${phase}`];
   const Icon = STILL.includes(phase) ? CircleAlert : LoaderCircle;

@@ -101,3 +101,29 @@ async def test_fault_49_a_connection_that_comes_back_leaves_everything_as_it_was
         await expect(chat.status).to_contain_text(text("en-US", "status_stopped"))
         assert len(chat.sockets) == 2
         assert chat.failures == []
+
+
+async def test_enter_before_the_page_is_connected_leaves_the_question_in_the_box(
+    browser: Browser, fake: FakeVllm, fake_app_url: str
+) -> None:
+    fake.script = Script(["ok"])
+    async with ChatPage(browser, fake_app_url) as chat:
+        page, connecting = chat.page, asyncio.Event()
+
+        async def late(route: Route) -> None:
+            await connecting.wait()
+            await route.continue_()
+
+        await page.route("**/set-session-cookie", late)
+        await page.locator("#new-chat-button").click()
+        await page.locator("#new-chat-dialog #confirm").click()
+        await page.locator("#chat-input").click()
+        await page.keyboard.type("Hello?")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#chat-submit")).to_be_disabled()
+        await expect(page.locator("#chat-input")).to_have_value("Hello?")
+        connecting.set()
+        await expect(page.locator("#chat-submit")).to_be_enabled()
+        await page.keyboard.press("Enter")
+        await expect(chat.answers.last).to_contain_text("ok")
+        assert chat.failures == []
