@@ -119,9 +119,15 @@ class ChatPage:
     async def send(self, question: str) -> None:
         await self.page.locator("#chat-input").click()
         await self.page.keyboard.type(question)
-        # Until a chat has begun, after a restart for instance, Enter leaves the question in the box.
-        await expect(self.page.locator("#chat-submit")).to_be_enabled()
-        await self.page.keyboard.press("Enter")
+        await self.enter()
+
+    async def enter(self) -> None:
+        """Send what is in the box. While a chat begins Enter leaves it there, and a user presses it once more."""
+        for _ in range(2):
+            await expect(self.page.locator("#chat-submit")).to_be_enabled()
+            await self.page.keyboard.press("Enter")
+            if not await self.page.locator("#chat-input").input_value():
+                return
 
     async def ask(self, question: str) -> str:
         """Send a question, wait for the end of its answer, return the answer's text."""
