@@ -189,7 +189,11 @@ function talk() {
   /** A chat begins, and the server knows nothing of this user. The choices come last: they may name what is own. */
   function restore(message) {
     // Messages of another chat: the app was restarted, or has forgotten this page.
-    if (chat && chat !== message.chat && document.querySelector("[data-step-type]")) say("chat_lost");
+    if (chat && chat !== message.chat && document.querySelector("[data-step-type]")) {
+      say("chat_lost");
+      // What was under way has no end any more, and waits for nothing, however often it is drawn anew.
+      for (const kept of window.pagodaAnswers?.values() ?? []) kept.lost = true;
+    }
     chat = message.chat;
     showLine({ id: null });
     for (const schemas of inParts(ownSchemas.all())) say("own_schemas", { schemas });

@@ -20,7 +20,7 @@ const COPIED_MS = 2000;
 const answers = (window.pagodaAnswers ??= new Map());
 
 function recall(id) {
-  const kept = answers.get(id) ?? { open: false, focus: null };
+  const kept = answers.get(id) ?? { open: false, focus: null, lost: false };
   answers.delete(id);
   answers.set(id, kept);
   if (answers.size > KEPT) answers.delete(answers.keys().next().value);
@@ -76,7 +76,7 @@ export default function AnswerStatus() {
   const alone = state === "ended" && line.length === 0 && !actions.copy && version.of === 1; // under an error
   return (
     <div className="answer-status" data-testid="answer-status" data-state={state} ref={root}>
-      {wait && <Waiting {...wait} />}
+      {wait && <Waiting kept={kept} {...wait} />}
       {items.length > 0 && (
         <ul className="as-items">
           {items.map((item) => (
@@ -139,15 +139,14 @@ export default function AnswerStatus() {
 }
 
 /** What the answer waits for, and since when; the seconds are not read aloud. */
-function Waiting({ phase, for_ms, prompt_tokens, ahead }) {
+function Waiting({ kept, phase, for_ms, prompt_tokens, ahead }) {
   const [since] = useState(() => performance.now() - for_ms);
   const [, tick] = useReducer((count) => count + 1, 0);
-  const loading = useRecoilValue(loadingState);
   useEffect(() => {
     const timer = setInterval(tick, 250);
     return () => clearInterval(timer);
   }, []);
-  if (!loading) return null; // the app was restarted: what was under way has no end any more
+  if (kept.lost) return null;
   const told = { queued: ["queued_behind", ahead], reading: ["reading_tokens", prompt_tokens] }[phase];
   const text = told?.[1] ? fill(texts[`wait_${told[0]}`], { count: number(told[1]) }) : texts[`wait_${phase}`];
   const Icon = STILL.includes(phase) ? CircleAlert : LoaderCircle;

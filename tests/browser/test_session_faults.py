@@ -117,8 +117,13 @@ async def test_fault_61_the_app_is_restarted_under_an_open_page(
                 await chat.ended()
                 await expect(chat.waiting).to_have_count(0)
                 await expect(chat.answers.nth(1)).to_contain_text("one two")
-                fake.script = HELLO
+                again = threading.Event()
+                fake.script = Script(["Hello", " there."], held=again, hold_at=1)
                 await chat.send("Again?")
+                await expect(chat.answers.last).to_contain_text("Hello")
+                # Chainlit draws the answers above anew while another one is under way.
+                assert await chat.answers.nth(1).locator(".as-wait").count() == 0
+                again.set()
                 await expect(chat.answers.last).to_contain_text("Hello there.")
                 await chat.ended()
                 assert [m["content"] for m in fake.requests[-1]["messages"][1:]] == ["Again?"]
