@@ -239,7 +239,8 @@ class Extraction:
             key = self._unseen_key(rng)
             words = rng.choice(field.words[language])
         used.add(key)
-        return Slot(key, field, words, nullable=absent or rng.random() < 0.15)
+        nullable = (absent or rng.random() < 0.15) and field.type not in ("people", "things")  # an array is never null
+        return Slot(key, field, words, nullable)
 
     def _unseen_key(self, rng: Random) -> str:
         """A JSON key as someone might make up; those of the test split are never trained on."""
