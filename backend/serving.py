@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,8 +17,10 @@ _READY_S = 900.0  # for a model of some size; one that ends earlier is noticed a
 
 
 @contextmanager
-def served(command: Sequence[str]) -> Iterator[str]:
+def served(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """Run vLLM, or the launcher that becomes it, on a free port; gives the base URL of its API.
+
+    `environment`: variables beside those of this process.
 
     Raises RuntimeError with the end of its log if it does not come up.
     """
@@ -25,7 +28,12 @@ def served(command: Sequence[str]) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(port)], stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(port)],
+            env={**os.environ, **(environment or {})},
+            stdout=log,
+            stderr=log,
+        )
         try:
             deadline = time.monotonic() + _READY_S
             while not _ready(port):

@@ -40,7 +40,8 @@ MEASURED = ("output_throughput", "median_ttft_ms", "median_tpot_ms")
 
 @dataclass(frozen=True)
 class FlagSet:
-    """`profile`: whose flags it begins with. `prediction`: what is expected of it, written before it was measured."""
+    """`profile`: whose flags it begins with. `prediction`: what is expected of it, written before it was measured.
+    `environment`: variables of vLLM's, for what has no flag."""
 
     __pydantic_config__: ClassVar = STRICT
     name: str
@@ -48,6 +49,7 @@ class FlagSet:
     prediction: str
     profile: str | None = None
     flags: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def all_flags(self) -> dict[str, object]:
         """Those of the profile, then its own; the model and its name are the experiment's."""
@@ -131,8 +133,9 @@ def measure(
     print(f"{flag_set.name}: {shlex.join(command[2:])}", flush=True)
     points: list[dict[str, Any]] = []
     found = {"name": flag_set.name, "why": flag_set.why, "prediction": flag_set.prediction, "flags": flags}
+    found["environment"] = dict(flag_set.environment)
     try:
-        with served(command) as url:
+        with served(command, flag_set.environment) as url:
             for number in users:
                 points.append({"users": number, **_load(experiment, url, model, number)})
                 points[-1]["estimate"] = _estimate(experiment, flags, number)
