@@ -122,8 +122,12 @@ def run_main(options: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Any of the commands."""
-    options = parser().parse_args(argv)
+    """Any of the commands. By hand: what follows `--` (argparse takes it elsewhere in each Python)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    own = words[: words.index("--")] if "--" in words else words
+    options = parser().parse_args(own, argparse.Namespace(extra=words[len(own) + 1 :]))
+    if options.extra and options.command != "flags":
+        parser().error(f"{options.command} takes no -- and nothing after it")
     try:
         return int(options.main(options))
     except Problem as problem:

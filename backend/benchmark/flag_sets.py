@@ -1,7 +1,7 @@
 """`flags`: sets of vLLM's flags side by side on this machine. Each is served, measured with `vllm bench serve`, ended.
 
     python -m backend.benchmark flags backend/data/flag_sets/h200.yaml --out FILE.json [--model FOLDER] [--only a,b]
-        [-- FLAGS]
+        [--without enable-per-request-metrics] [-- FLAGS]
 
 A file of sets says of each why it is tried and what is expected; the planner's estimate is put beside the outcome where
 the GPU is known. Prompts are random tokens of one length and each answer is as long as allowed, so a model without
@@ -16,7 +16,7 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -62,11 +62,10 @@ class FlagSet:
 
 @dataclass(frozen=True)
 class Experiment:
-    """`gpu`: an id of backend/data/gpus.yaml, for estimates; `users`: how many ask at once. Ratios are to the first."""
+    """`users`: how many ask at once. Ratios are to the first set."""
 
     __pydantic_config__: ClassVar = STRICT
     model: str
-    gpu: str | None
     users: Sequence[int]
     input_tokens: int
     output_tokens: int
@@ -80,7 +79,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--users", help="how many at once, as 1,8 (default: the file's)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="where the result goes")
     parser.add_argument("--force", action="store_true", help="replace the file")
-    parser.add_argument("extra", nargs="*", metavar="-- FLAGS", help="of vLLM, for every set")
+    parser.add_argument("--without", default="", help="flags that this vLLM does not have, with commas between them")
+    parser.epilog = "Words after -- are flags of vLLM, for every set."
     parser.set_defaults(main=main)
 
 
@@ -100,9 +100,18 @@ def main(options: argparse.Namespace) -> int:
         "experiment": {key: value for key, value in asdict(experiment).items() if key != "sets"},
         "sets": [],
     }
+    without = set(options.without.split(","))
     for flag_set in experiment.sets:
-        measured["sets"].append(measure(experiment, flag_set, model, users, options.extra))
-        result.write(options.out, measured)
+        flags = {name: value for name, value in flag_set.all_flags().items() if name not in without}
+        found = {**asdict(flag_set), "flags": flags, "points": []}
+        measured["sets"].append(found)
+        try:
+            for point in measure(experiment, flag_set, flags, model, users, options.extra):
+                found["points"].append(point)
+                result.write(options.out, measured)
+        except (RuntimeError, Problem) as error:
+            found["failed"] = str(error)[-2000:]
+            result.write(options.out, measured)
     print(table(measured))
     print(json.dumps(measured))
     return 0
@@ -124,25 +133,23 @@ def read(file: Path, only: str | None) -> Experiment:
 
 
 def measure(
-    experiment: Experiment, flag_set: FlagSet, model: str, users: Sequence[int], extra: Sequence[str]
-) -> dict[str, Any]:
-    """One set: its figures for each number of users, or why it did not start."""
-    flags = flag_set.all_flags()
+    experiment: Experiment,
+    flag_set: FlagSet,
+    flags: Mapping[str, object],
+    model: str,
+    users: Sequence[int],
+    extra: Sequence[str],
+) -> Iterator[dict[str, Any]]:
+    """One set: its figures for each number of users. Raises RuntimeError or Problem if it does not start or answer."""
     start = [*SERVE_ON_CPU, "--model", model] if installed().kind == "cpu" else [*SERVE, model]
     command = [sys.executable, "-m", *start, "--served-model-name", "measured", *to_words(flags), *extra]
     print(f"{flag_set.name}: {shlex.join(command[2:])}", flush=True)
-    points: list[dict[str, Any]] = []
-    found = {"name": flag_set.name, "why": flag_set.why, "prediction": flag_set.prediction, "flags": flags}
-    found["environment"] = dict(flag_set.environment)
-    try:
-        with served(command, flag_set.environment) as url:
-            for number in users:
-                points.append({"users": number, **_load(experiment, url, model, number)})
-                points[-1]["estimate"] = _estimate(experiment, flags, number)
-                print(f"  {number:4} users {points[-1]['output_throughput']:10.1f} tokens/s", flush=True)
-    except (RuntimeError, Problem) as error:
-        return {**found, "points": points, "failed": str(error)[-2000:]}
-    return {**found, "points": points}
+    with served(command, flag_set.environment) as url:
+        for number in users:
+            point = {"users": number, **_load(experiment, url, model, number)}
+            point["estimate"] = _estimate(experiment, flags, number)
+            print(f"  {number:4} users {point['output_throughput']:10.1f} tokens/s", flush=True)
+            yield point
 
 
 def _load(experiment: Experiment, url: str, model: str, users: int) -> dict[str, Any]:
@@ -160,9 +167,14 @@ def _load(experiment: Experiment, url: str, model: str, users: int) -> dict[str,
 
 def _estimate(experiment: Experiment, flags: Mapping[str, object], users: int) -> float | None:
     """The planner's tokens/s, where the GPU is known. What it does not model (batch limits apart) changes nothing."""
-    if experiment.gpu is None:
+    card = _gpu()
+    if card is None:
         return None
-    shape, facts = models.shape(experiment.model), gpus.find(experiment.gpu)
+    try:
+        facts = gpus.find(card.partition(",")[0])
+    except gpus.UnknownGpu:
+        return None
+    shape = models.shape(experiment.model)
     serving = sizing.serving(flags, shape, facts)
     return speed.estimate(
         shape, serving, facts, users, experiment.input_tokens, experiment.output_tokens

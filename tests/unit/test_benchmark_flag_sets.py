@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 
 from backend.benchmark import __main__ as benchmark
+from backend.benchmark import flag_sets
 from backend.benchmark.flag_sets import Experiment, FlagSet, read, table
 from backend.benchmark.problems import Problem
 from backend.data import FOLDER
@@ -72,3 +76,44 @@ def test_an_experiment_names_its_users() -> None:
     experiment = read(FILES[0], None)
     assert isinstance(experiment, Experiment)
     assert list(experiment.users) == [1, 8, 64, 256]
+
+
+def test_what_was_measured_is_kept_when_a_server_fails_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a stand-in for vLLM and its benchmark: its command, its environment, and what is written."""
+    started: list[tuple[list[str], Mapping[str, str]]] = []
+
+    @contextmanager
+    def served(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
+        started.append((list(command), environment))
+        yield "http://127.0.0.1:1/v1"
+
+    def bench_serve(*arguments: str) -> dict[str, float]:
+        users = int(arguments[arguments.index("--max-concurrency") + 1])
+        if users == 8:
+            raise Problem("`vllm bench serve` failed: gone")
+        figures = dict.fromkeys(("output_throughput", "median_ttft_ms", "median_tpot_ms", "duration"), 100.0)
+        return {**figures, "completed": max(8, 4 * users)}
+
+    monkeypatch.setattr(flag_sets, "served", served)
+    monkeypatch.setattr(flag_sets, "bench_serve", bench_serve)
+    monkeypatch.setattr(flag_sets, "require_vllm", lambda command: None)
+    out = tmp_path / "out.json"
+    words = ["flags", str(FILES[0]), "--out", str(out), "--only", "article,fp8-marlin", "--users", "1,8"]
+    assert benchmark.main([*words, "--without", "enable-per-request-metrics", "--", "--load-format", "dummy"]) == 0
+    article, marlin = json.loads(out.read_text(encoding="utf-8"))["sets"]
+    assert [point["users"] for point in article["points"]] == [1]
+    assert "gone" in article["failed"]
+    assert all(command[-2:] == ["--load-format", "dummy"] for command, _ in started)
+    assert "--enable-per-request-metrics" not in started[1][0]
+    assert "--quantization" in started[1][0]
+    assert started[1][1] == {"VLLM_TEST_FORCE_FP8_MARLIN": "1"}
+    assert marlin["prediction"]
+
+
+def test_only_flags_takes_words_for_vllm(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        benchmark.main(["compare", "a.json", "b.json", "--", "--load-format", "dummy"])
+    assert ended.value.code == 2
+    assert "takes no --" in capsys.readouterr().err
