@@ -6,6 +6,7 @@ that asks for other values than its English twin, is found by `tests/unit/test_t
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -21,8 +22,8 @@ LANGUAGES: tuple[Language, ...] = ("en-US", "zh-CN")
 
 
 def language_for(tag: str | None) -> Language:
-    """The language to use for a browser's first tag ("zh-TW", "de", None): Chinese or English."""
-    return "zh-CN" if (tag or "").lower().split("-")[0] == "zh" else "en-US"
+    """The language to use for a tag ("zh-TW", "de", None) or an Accept-Language header, whose first tag is taken."""
+    return "zh-CN" if re.match(r"zh\b", tag or "", re.IGNORECASE) else "en-US"
 
 
 @cache

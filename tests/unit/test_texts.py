@@ -49,7 +49,10 @@ def test_every_sentence_is_used() -> None:
 
 @pytest.mark.parametrize(
     ("tag", "language"),
-    [("zh-CN", "zh-CN"), ("zh", "zh-CN"), ("ZH-TW", "zh-CN"), ("en-GB", "en-US"), ("de", "en-US"), (None, "en-US")],
+    [
+        *(("zh-CN", "zh-CN"), ("zh", "zh-CN"), ("ZH-TW", "zh-CN"), ("zh,en;q=0.5", "zh-CN"), ("zh;q=0.9", "zh-CN")),
+        *(("en-GB", "en-US"), ("de", "en-US"), (None, "en-US"), ("en,zh;q=0.5", "en-US"), ("zha", "en-US")),
+    ],
 )
 def test_the_language_follows_the_browser(tag: str | None, language: str) -> None:
     assert language_for(tag) == language
