@@ -22,7 +22,7 @@ from scripts.console import Console  # noqa: E402
 from scripts.environments import APP_DEV, BACKEND_DEV, ROOT, Environment  # noqa: E402
 from scripts.problems import Problem  # noqa: E402
 
-MODEL_TESTS = "tests/unit/test_demo_model.py"
+MODEL_TESTS = "tests/unit/demo_model"
 OUTCOMES = ("passed", "failed", "error", "skipped")
 MAY_SKIP = "containers"  # Docker, its images and Prometheus are nothing that `make test` installs
 
