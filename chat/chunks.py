@@ -14,12 +14,14 @@ import jiter
 from chat.errors import BackendBroke
 
 Chunk = dict[str, Any]
+LONGEST_EVENT = 4_000_000  # bytes
 
 
 async def chunks_of(received: AsyncIterator[bytes]) -> AsyncGenerator[list[Chunk], None]:
-    """What the server-sent events of a completion hold.
+    """What the server-sent events of a completion hold; an empty list where what has come was none, or none as a whole.
 
-    Raises `BackendBroke` where the server itself says that it failed, ValueError for what is no JSON.
+    Raises `BackendBroke` where the server itself says that it failed, ValueError for what is no JSON. Neither says what
+    it was: it may be someone's answer.
     """
     rest = b""
     async for data in received:
@@ -31,19 +33,21 @@ async def chunks_of(received: AsyncIterator[bytes]) -> AsyncGenerator[list[Chunk
             chunks += (_parsed(event) for event in events if event != b"[DONE]")
         except (BackendBroke, ValueError) as error:
             failure = error  # what came before it counts
-        if chunks:
-            yield chunks
+        yield chunks
         if failure:
             raise failure
+        if len(rest) > LONGEST_EVENT:
+            raise BackendBroke("an event without an end")
 
 
 def _parsed(event: bytes) -> Chunk:
     try:
         chunk = _value(event)
         if not isinstance(chunk, dict):
-            raise BackendBroke(f"an event that is no object: {event[:200]!r}")
-        if chunk.get("error"):
-            raise BackendBroke(f"an error event: {chunk['error']}")
+            raise BackendBroke("an event that is no object")
+        if error := chunk.get("error"):
+            code = error.get("code") if isinstance(error, dict) else None
+            raise BackendBroke(f"an error event{f', code {code}' if isinstance(code, int) else ''}")
     except RecursionError:
         raise BackendBroke("an event that is nested too deeply") from None
     return chunk

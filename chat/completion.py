@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from typing import Any
 
 from chat.chunks import Chunk, chunks_of
 from chat.conversation import Messages, printable
-from chat.errors import AnswerTooLong, BackendBroke
+from chat.errors import AnswerTooLong, BackendBroke, BackendSilent
 from chat.json_output import ResponseFormat
 from chat.model_server import Model, ModelServer
 from chat.pace import PACE
@@ -17,7 +19,10 @@ from chat.patience import answering
 from chat.sampling import Sampling
 from chat.server_metrics import ServerMetrics
 
+logger = logging.getLogger(__name__)
+
 SHORTEST_MEASURED_MS = 50
+AFTER_THE_END_S = 5.0  # for the figures of an answer that has ended
 MOST_TOKENS = 10**9
 
 # The body of `POST /v1/chat/completions`, without what makes it a stream.
@@ -117,17 +122,25 @@ class Completion:
     async def deltas(self, server: ModelServer, request: Request) -> AsyncIterator[Delta]:
         """Ask, and yield the text piece by piece. Closing the iterator aborts the request in vLLM.
 
-        Raises `TurnError`s: `AnswerTooLong` after its time, `BackendBroke` also where the stream ends without a finish
-        reason.
+        Raises `TurnError`s: `AnswerTooLong` after its time, `BackendSilent` where what comes has no text in it for too
+        long, as comments have none, `BackendBroke` also where the stream ends without a finish reason. After one, an
+        answer is whole, whatever else comes.
         """
-        started = time.monotonic()
+        started = heard = time.monotonic()
+        ends_at = math.inf
         body = request | {"n": 1, "stream": True, "stream_options": {"include_usage": True}}
         async with answering(server, body) as stream:
             async for chunks in chunks_of(stream.received):
+                now = time.monotonic()
+                if now > ends_at:
+                    return
                 finished = self.finish_reason
                 pieces = self._read(chunks)
                 if pieces or self.finish_reason != finished:  # the last token, which ends the answer, is without text
-                    self.e2el_ms = (time.monotonic() - started) * 1000
+                    heard = now
+                    self.e2el_ms = (now - started) * 1000
+                if finished is None and self.finish_reason is not None:
+                    ends_at = now + AFTER_THE_END_S
                 if pieces and not self.ttft_ms:
                     self.ttft_ms = self.e2el_ms
                     stream.begun()
@@ -135,12 +148,16 @@ class Completion:
                     yield piece
                 if self._malformed:
                     raise self._malformed
-                if self.e2el_ms > server.answer_timeout_s * 1000 and self.finish_reason is None:
+                if self.finish_reason is not None:
+                    continue
+                if now - started > server.answer_timeout_s:
                     raise AnswerTooLong(minutes=max(1, round(server.answer_timeout_s / 60)))
-                if self.ttft_ms and self.finish_reason is None and PACE.between_reads_s:
+                if now - heard > (stream.between_tokens_s if self.ttft_ms else stream.first_token_s):
+                    raise BackendSilent("what comes has no text in it")
+                if self.ttft_ms and PACE.between_reads_s:
                     await stream.rest(PACE.between_reads_s)
-        if self.finish_reason is None:
-            raise BackendBroke("the stream ended without a finish reason")
+            if self.finish_reason is None:
+                raise BackendBroke(f"{stream.reply.content_type} ended without a finish reason")
 
     def _read(self, chunks: list[Chunk]) -> list[Delta]:
         """The text in what has come, reasoning and answer each in one piece; notes the rest.
@@ -166,10 +183,15 @@ class Completion:
         return [*pieces, Delta(answer)] if answer else pieces
 
     def _told(self, usage: Chunk, metrics: object) -> None:
-        counts = _as_count(usage["prompt_tokens"]), _as_count(usage["completion_tokens"])
+        """Figures that cannot be are none: the answer is as good without."""
+        try:
+            counts = _as_count(usage["prompt_tokens"]), _as_count(usage["completion_tokens"])
+            cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+            self.cached_tokens = None if cached is None else _as_count(cached)
+        except (AttributeError, KeyError, TypeError) as error:
+            logger.warning("figures that cannot be: %r", error)
+            return
         self.prompt_tokens, self.completion_tokens = counts
-        cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
-        self.cached_tokens = None if cached is None else _as_count(cached)
         self.metrics = ServerMetrics.told(metrics)
 
 

@@ -45,7 +45,7 @@ class Formulas:
                 break
             shown, at = step
             out.append(shown)
-            self._line = (self._line + shown).rpartition("\n")[2]
+            self._line = (self._line + shown).rpartition("\n")[2][:LONGEST_IN_LINE]  # its beginning tells what it is
         self._held = text[at:]
         return "".join(out)
 
@@ -93,11 +93,11 @@ class Formulas:
 
     def _formula(self, text: str, at: int, opening: str, last: bool) -> tuple[str, int] | None:
         """A formula in brackets of its own."""
-        end = text.find(_CLOSING[opening], at + 2)
         in_line = opening == r"\("
+        too_far = LONGEST_IN_LINE if in_line else LONGEST_BLOCK
+        end = text.find(_CLOSING[opening], at + 2, at + too_far)
         if opening == "$$" and end >= 0 and end + 2 == len(text) and not last:
             return None
-        too_far = LONGEST_IN_LINE if in_line else LONGEST_BLOCK
         if end < 0:
             return None if not last and len(text) - at < too_far else (opening, at + 2)
         inside = text[at + 2 : end]
@@ -119,7 +119,7 @@ class Formulas:
         price = _UNDECIDED_PRICE.match(text, at)
         if price and price.end() == len(text):
             return money if last else None
-        line_end = text.find("\n", at)
+        line_end = text.find("\n", at, at + LONGEST_IN_LINE)
         within = text[at + 1 : line_end if line_end >= 0 else at + LONGEST_IN_LINE]
         close = re.search(r"(?<![\s\\])\$", within)
         if close is None:

@@ -26,6 +26,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from chat import door
 from chat.errors import (
     BackendAbsent,
+    BackendBroke,
     BackendBusy,
     BackendFailing,
     BackendLoading,
@@ -81,6 +82,7 @@ class ModelServer:
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=settings.connect_timeout_s, sock_read=settings.first_token_timeout_s
         )
+        self._first_token_s = settings.first_token_timeout_s
         self._between_tokens_s = settings.read_timeout_s
         self._reply_timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=settings.connect_timeout_s, sock_read=settings.read_timeout_s
@@ -198,7 +200,7 @@ class ModelServer:
         url = f"{self.base_url.rstrip('/')}/chat/completions"
         async with self.guarded(), self._answers.post(url, json=body) as reply:
             await _raise_for_status(reply)
-            yield Stream(reply, self._between_tokens_s)
+            yield Stream(reply, self._first_token_s, self._between_tokens_s)
 
     @cached_property
     def _answers(self) -> aiohttp.ClientSession:
@@ -221,6 +223,9 @@ class ModelServer:
             explained = await self._explain(classify(error))
             logger.log(level, "%s: %s", type(explained).__name__, explained)
             raise explained from error
+        except BackendBroke as error:
+            logger.log(level, "BackendBroke: %s", str(error))  # of this app's words alone
+            raise
         self._last_answer_at = time.monotonic()
 
     async def _explain(self, error: TurnError) -> TurnError:

@@ -36,15 +36,20 @@ class Hash:
     def fits(self, password: str) -> bool:
         """Whether it is that password's; takes the time that `n` and `r` say."""
         made = hashlib.scrypt(
-            password.encode(), salt=self.salt, n=self.n, r=self.r, p=self.p, maxmem=MOST_MEMORY, dklen=len(self.digest)
+            _bytes(password), salt=self.salt, n=self.n, r=self.r, p=self.p, maxmem=MOST_MEMORY, dklen=len(self.digest)
         )
         return hmac.compare_digest(made, self.digest)
+
+
+def _bytes(password: str) -> bytes:
+    """In UTF-8, and one half of a character, which a form can hold, as itself: it fits no password."""
+    return password.encode(errors="surrogatepass")
 
 
 def line_for(name: str, password: str) -> str:
     """The line of a user."""
     salt = os.urandom(16)
-    digest = hashlib.scrypt(password.encode(), salt=salt, n=N, r=R, p=P, maxmem=MOST_MEMORY, dklen=32)
+    digest = hashlib.scrypt(_bytes(password), salt=salt, n=N, r=R, p=P, maxmem=MOST_MEMORY, dklen=32)
     return ":".join([name, "scrypt", str(N), str(R), str(P), *(base64.b64encode(b).decode() for b in (salt, digest))])
 
 

@@ -49,6 +49,8 @@ def sampling_from_form(form: Mapping[str, object], before: Sampling) -> Sampling
 
     An empty field arrives as None or as empty text: no system prompt, no seed. A socket client may send anything.
     """
+    if unknown := _unknown(form):
+        raise unknown
     values = {**before.model_dump(), **form}
     values["system_prompt"] = values["system_prompt"] or ""
     values["seed"] = None if values["seed"] == "" else values["seed"]
@@ -62,10 +64,16 @@ def sampling_from_form(form: Mapping[str, object], before: Sampling) -> Sampling
         raise FormError(f"{field}: {detail['msg']}", field=field, value=str(detail["input"])[:40]) from None
 
 
+def _unknown(form: Mapping[str, object]) -> FormError | None:
+    """What is wrong with the first field that there is not."""
+    name = next((name for name in form if name not in Sampling.model_fields), None)
+    return None if name is None else FormError("no such field", field=name[:40], value=str(form[name])[:40])
+
+
 def what_is_right(form: Mapping[str, object], before: Sampling) -> tuple[Sampling, FormError | None]:
     """The form's values as far as they are right, over those `before`; and what is wrong with the first that is not."""
-    first: FormError | None = None
-    right = dict(form)
+    first = _unknown(form)
+    right = {name: value for name, value in form.items() if name in Sampling.model_fields}
     while True:
         try:
             return sampling_from_form(right, before), first

@@ -14,6 +14,7 @@ class Stream:
     """`reply` was asked for with the patience for a first token; `between_tokens_s` is that for each further one."""
 
     reply: aiohttp.ClientResponse
+    first_token_s: float
     between_tokens_s: float
 
     @property

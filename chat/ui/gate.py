@@ -86,7 +86,7 @@ class Gate:
             return 421, "gate_host"
         if not self._access.is_own(who, headers):
             return 403, "gate_origin"
-        if not is_open(scope.get("method", "GET"), path, self._switched_on):
+        if "\0" in path or not is_open(scope.get("method", "GET"), path, self._switched_on):
             return 404, "gate_nothing_here"
         if not path.startswith(SOCKET) and "content-length" not in headers and "transfer-encoding" in headers:
             return 411, "gate_length"

@@ -25,10 +25,10 @@ from chainlit.socket import process_message
 from chainlit.types import MessagePayload
 from chainlit.utils import wrap_user_function
 
-from chat.ui import session
+from chat.ui import questions, session
 
 
-async def stop(sid: str) -> None:
+async def stop(sid: str, *_sent: object) -> None:
     """Stop all answers of the session; what has arrived stays on the page and in the conversation."""
     socket_session = WebsocketSession.get(sid)
     if socket_session is not None:
@@ -36,10 +36,12 @@ async def stop(sid: str) -> None:
         session.current().stop()
 
 
-async def edit_message(sid: str, payload: MessagePayload) -> None:
+async def edit_message(sid: str, payload: MessagePayload | None = None) -> None:
     """Show an edited question as it is now, without what came after it, and ask it again."""
     socket_session = WebsocketSession.require(sid)
     init_ws_context(socket_session)
+    if payload is None or not await questions.is_one(payload):
+        return
     session.current().stop()
     socket_session.current_task = asyncio.create_task(_ask_edited(socket_session, payload))
 
@@ -76,12 +78,22 @@ def on_reconnect(handler: Callable[[], Awaitable[None]]) -> None:
 
 def on_settings_edit(handler: Callable[[dict[str, object]], Awaitable[None]]) -> None:
     """Decorator: as Chainlit's, but not as a task."""
-    config.config.code.on_settings_edit = wrap_user_function(handler)
+    config.config.code.on_settings_edit = wrap_user_function(_of_forms(handler))
 
 
 def on_settings_update(handler: Callable[[dict[str, object]], Awaitable[None]]) -> None:
     """Decorator: as Chainlit's, but not as a task."""
-    config.config.code.on_settings_update = wrap_user_function(handler)
+    config.config.code.on_settings_update = wrap_user_function(_of_forms(handler))
+
+
+def _of_forms(handler: Callable[[dict[str, object]], Awaitable[None]]) -> Callable[[object], Awaitable[None]]:
+    """What is no form is not one of the page's."""
+
+    async def handled(form: object) -> None:
+        if isinstance(form, dict):
+            await handler(form)
+
+    return handled
 
 
 def install() -> None:

@@ -22,6 +22,7 @@ from starlette.routing import Route
 from chat.ui.page_script import with_replaceable_markdown
 
 FOLDER = Path(server.build_dir, "assets")
+NAMES = frozenset(path.name for path in FOLDER.iterdir() if path.is_file())
 KEPT = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
 CHANGED = "index-*.js"
 PACKABLE = (".js", ".mjs", ".css")
@@ -51,7 +52,7 @@ def headers_of(path: Path) -> dict[str, str]:
 def asset(request: Request) -> Response:
     """A file of Chainlit's page; only of its own folder, which has no folders in it."""
     path = FOLDER / request.path_params["name"]
-    if path.parent != FOLDER or not path.is_file():
+    if path.parent != FOLDER or path.name not in NAMES:
         return Response(status_code=404)
     if path.suffix not in PACKABLE:
         return FileResponse(path, headers=KEPT)

@@ -33,6 +33,7 @@ from typing import Any
 import uvicorn
 from chainlit import server
 from chainlit.config import config
+from chainlit.context import init_ws_context
 from chainlit.element import CustomElement
 from chainlit.session import WebsocketSession
 from chainlit.socket import process_message
@@ -43,6 +44,7 @@ from engineio.packet import MESSAGE, Packet
 from socketio.packet import EVENT
 
 from chat.door import Door
+from chat.ui import questions
 
 
 def install() -> None:
@@ -62,8 +64,11 @@ def install() -> None:
     uvicorn_config.ws_per_message_deflate = property(lambda _: False, lambda _, _wanted: None)
     door = Door()
 
-    async def client_message(sid: str, payload: MessagePayload) -> None:
+    async def client_message(sid: str, payload: MessagePayload | None = None) -> None:
         socket_session = WebsocketSession.require(sid)
+        init_ws_context(socket_session)
+        if payload is None or not await questions.is_one(payload):
+            return
         socket_session.current_task = asyncio.create_task(_ask(door, socket_session, payload))
 
     server.sio.on("client_message", client_message)

@@ -1,4 +1,7 @@
-"""What those who run the page ask it: `/ready` and `/metrics`; `/health`, which is Chainlit's, says that it lives."""
+"""What those who run the page ask it: `/health`, whether it lives; `/ready`, whether it would answer; `/metrics`.
+
+Chainlit has a `/health`, too, which knows no HEAD.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,13 @@ def pages() -> list[str]:
     return [sid for sid, _ in server.sio.manager.get_participants("/", None)]
 
 
+async def health(_request: Request) -> Response:
+    """It lives."""
+    return JSONResponse({"status": "ok"}, headers=FRESH)
+
+
 def install(probe: ReadinessProbe, metrics_token: SecretStr | None) -> None:
-    """Serve both, before Chainlit takes the address for one of its page's; to be called once, while `app.py` loads."""
+    """Serve them, before Chainlit takes the address for one of its page's; to be called once, while `app.py` loads."""
 
     async def ready(_request: Request) -> Response:
         found = await probe.now()
@@ -48,4 +56,5 @@ def install(probe: ReadinessProbe, metrics_token: SecretStr | None) -> None:
         return Response(told, headers={**FRESH, "Content-Type": PROMETHEUS})
 
     prefix = server.router.prefix
-    server.app.router.routes[:0] = [Route(f"{prefix}/ready", ready), Route(f"{prefix}/metrics", metrics)]
+    asked = {"health": health, "ready": ready, "metrics": metrics}
+    server.app.router.routes[:0] = [Route(f"{prefix}/{name}", answer) for name, answer in asked.items()]

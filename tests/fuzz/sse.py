@@ -45,9 +45,9 @@ class Sender(ModelServer):
             for piece in self.pieces:
                 yield piece
 
-        reply: Any = SimpleNamespace(content=SimpleNamespace(iter_any=received), connection=None)
+        reply: Any = SimpleNamespace(content=SimpleNamespace(iter_any=received), connection=None, content_type="")
         async with self.guarded():
-            yield Stream(reply, 1.0)
+            yield Stream(reply, 1.0, 1.0)
 
 
 SENDER = Sender(load_settings(None))

@@ -120,7 +120,15 @@ def test_fault_86_what_the_page_does_not_need_is_closed(narrow_url: str) -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["/public/../app.py", "/public/%2e%2e/app.py", "/assets/..%2f..%2fserver.py", "/public//etc/passwd"]
+    "path",
+    [
+        "/public/%00",
+        "/assets/" + 300 * "a",
+        "/public/../app.py",
+        "/public/%2e%2e/app.py",
+        "/assets/..%2f..%2fserver.py",
+        "/public//etc/passwd",
+    ],
 )
 async def test_fault_79_no_path_leads_out(narrow_url: str, path: str) -> None:
     """A path that leads out of the folders answers 400 or 404, and nothing of the file."""
@@ -220,3 +228,9 @@ async def test_a_session_that_is_named_like_a_folder_deletes_nothing(narrow_url:
     async with ChatClient(narrow_url) as chat:  # by then the app has ended the other session
         await chat.call("answer_text", {"id": "x"})
     assert precious.is_dir()
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics"])
+def test_those_who_watch_may_ask_for_the_head_alone(narrow_url: str, path: str) -> None:
+    reply = httpx.head(narrow_url + path)
+    assert (reply.status_code, reply.text) == (200, "")

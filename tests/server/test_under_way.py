@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -154,3 +155,32 @@ async def test_fault_58_settings_that_are_no_object(fake: FakeVllm, fake_app_url
             await chat.emit(event, forged)
         assert (await chat.ask("Hello?")).text == "Hello there."
         assert fake.requests[-1]["temperature"] == 0.7
+
+
+FORGED_QUESTIONS: dict[str, Any] = {
+    "nothing": None,
+    "a list": [],
+    "no message": {},
+    "a message of nothing": {"message": None},
+    "an id that is none": {"message": {"id": "nope", "output": "x", "createdAt": ""}},
+    "an output of no text": {"message": {"id": str(uuid4()), "output": {"a": 1}, "createdAt": ""}},
+    "files": {"message": {"id": str(uuid4()), "output": "x", "createdAt": ""}, "fileReferences": [{"id": "../x"}]},
+    "modes of a list": {"message": {"id": str(uuid4()), "output": "x", "createdAt": "", "modes": [1]}},
+    "modes of lists": {"message": {"id": str(uuid4()), "output": "x", "createdAt": "", "modes": {"schema": [1]}}},
+}
+
+
+@pytest.mark.parametrize("event", ["client_message", "edit_message"])
+@pytest.mark.parametrize("forged", FORGED_QUESTIONS)
+async def test_a_forged_question_gets_a_sentence_and_nothing_of_pythons(
+    fake: FakeVllm, fake_app_url: str, event: str, forged: str
+) -> None:
+    fake.script, asked = HELLO, len(fake.requests)
+    async with ChatClient(fake_app_url) as chat:
+        await chat.emit(event, FORGED_QUESTIONS[forged])
+        if FORGED_QUESTIONS[forged] is not None:
+            await chat.until(lambda: chat.reply().errors)
+            assert chat.reply().errors == [text("en-US", "error_unknown")]
+        await chat.emit("stop", {"a": 1})
+        assert (await chat.ask("Hello?")).text == "Hello there."
+    assert [request["messages"][-1]["content"] for request in fake.requests[asked:]] == ["Hello?"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chat.errors import FormError
 from chat.presets import CUSTOM, PresetChoice, presets
-from chat.sampling import Sampling, default_sampling, follow_preset, sampling_from_form
+from chat.sampling import Sampling, default_sampling, follow_preset, sampling_from_form, what_is_right
 from chat.settings import Settings
 from chat.texts import Language
 
@@ -43,6 +45,24 @@ def test_a_bad_value_is_named(field: str, value: object) -> None:
     with pytest.raises(FormError) as caught:
         sampling_from_form({field: value}, BEFORE)
     assert caught.value.values["field"] == field
+
+
+def test_however_many_fields_there_are_that_are_none_the_form_is_looked_at_a_few_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[object] = []
+
+    def validated(values: dict[str, Any]) -> Sampling:
+        looked.append(values)
+        return Sampling(**values)
+
+    monkeypatch.setattr(Sampling, "model_validate", validated)
+    forged = {f"k{number}": 1 for number in range(5000)} | {"temperature": "hot", "top_p": 0.5}
+    right, first = what_is_right(forged, BEFORE)
+    assert right == BEFORE.model_copy(update={"top_p": 0.5})
+    assert first is not None
+    assert first.values["field"] == "k0"
+    assert len(looked) == 2
 
 
 def prompts(language: Language) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 from chat.attempts import FREE, LONGEST_S, MOST_KEYS, Attempts
 from chat.errors import SettingsError, TooManyAnswers
 from chat.limits import AtOnce
-from chat.passwords import Passwords, line_for
+from chat.passwords import Hash, Passwords, line_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,6 +41,10 @@ def test_a_bad_password_file_stops_the_start(tmp_path: Path, content: str) -> No
         Passwords.read(file)
     assert "PAGODA_PASSWORD_FILE" in str(caught.value)
     assert "secret-line" not in str(caught.value)
+
+
+def test_half_a_character_fits_no_password() -> None:
+    assert not Hash(2, 1, 1, b"salt", b"digest").fits("\ud800")
 
 
 def test_a_name_stands_in_it_once(tmp_path: Path) -> None:
