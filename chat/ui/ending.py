@@ -3,6 +3,8 @@
 No question is taken any more, and `/ready` and the banner say so. Answers under way have `PAGODA_SHUTDOWN_TIMEOUT_S`;
 what is not done by then is cut, with a sentence, and what has arrived stays. Then the sockets are closed, and the
 process ends with code 0. A second signal ends it at once.
+
+Where the app cannot listen at its address, it ends with code 1; Chainlit would call it available, and end with 0.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
+import sys
 import time
 from types import FrameType
 from typing import Any
@@ -47,7 +51,7 @@ class Ending:
             SHUTDOWN.cut()
             await _in_time(self._at_once.none_under_way(), LAST_WORDS_S)
         sockets: Any = server.sio.eio.sockets
-        await _in_time(asyncio.gather(*(socket.queue.join() for socket in sockets.values())), ON_ITS_WAY_S)
+        await _in_time(asyncio.gather(*(page.queue.join() for page in sockets.values())), ON_ITS_WAY_S)
 
 
 async def _in_time(what: Any, seconds: float) -> bool:
@@ -56,6 +60,15 @@ async def _in_time(what: Any, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+def cannot_listen(host: str, port: int) -> str | None:
+    """Why not, in the system's words; None if it can."""
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            return None
+    except OSError as error:
+        return (error.strerror or str(error)).partition(" (")[0]
 
 
 def install(timeout_s: float, at_once: AtOnce, banner: Banner) -> None:
@@ -83,4 +96,12 @@ def install(timeout_s: float, at_once: AtOnce, banner: Banner) -> None:
         elif time.monotonic() - SHUTDOWN.began_at > SAME_SIGNAL_S:
             os._exit(128 + number)
 
+    start = uvicorn_server.startup
+
+    async def startup(of: uvicorn.Server, sockets: list[socket.socket] | None = None) -> None:
+        if problem := cannot_listen(of.config.host, of.config.port):
+            sys.exit(f"Pagoda cannot start: port {of.config.port} of {of.config.host}: {problem}; --port N is another.")
+        await start(of, sockets=sockets)
+
     uvicorn_server.handle_exit = handle_exit
+    uvicorn_server.startup = startup
