@@ -57,6 +57,7 @@ function talk() {
   // The message box is another one after the first question.
   new MutationObserver(place).observe(document.documentElement, { childList: true, subtree: true });
   document.addEventListener("click", picked, true);
+  document.addEventListener("click", begun, true);
   document.addEventListener("keydown", picked, true);
   document.addEventListener("click", heldBack, true);
   document.addEventListener("keydown", heldBack, true);
@@ -184,6 +185,11 @@ function talk() {
     Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(input, question);
     input.dispatchEvent(new Event("input", { bubbles: true }));
     input.focus();
+  }
+
+  /** The user begins another chat, so the one before is not lost, be a question asked before the server names the new one. */
+  function begun(event) {
+    if (event.target.closest?.("#new-chat-dialog #confirm")) chat = null;
   }
 
   /** A chat begins, and the server knows nothing of this user. The choices come last: they may name what is own. */
