@@ -15,7 +15,7 @@ async def main(url: str) -> None:
     async with chromium() as browser:
         for language, theme in LOOKS:
             context = await browser.new_context(
-                locale=language, color_scheme=theme, viewport={"width": 1160, "height": 1000}
+                locale=language, color_scheme=theme, viewport={"width": 1160, "height": 1080}
             )
             page = await context.new_page()
             await page.goto(url)
