@@ -16,6 +16,7 @@ import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from chainlit import config, server, socket
 from chainlit.chat_context import chat_context
@@ -36,11 +37,11 @@ async def stop(sid: str, *_sent: object) -> None:
         session.current().stop()
 
 
-async def edit_message(sid: str, payload: MessagePayload | None = None) -> None:
+async def edit_message(sid: str, payload: Any = None) -> None:
     """Show an edited question as it is now, without what came after it, and ask it again."""
     socket_session = WebsocketSession.require(sid)
     init_ws_context(socket_session)
-    if payload is None or not await questions.is_one(payload):
+    if not await questions.is_one(payload):
         return
     session.current().stop()
     socket_session.current_task = asyncio.create_task(_ask_edited(socket_session, payload))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import chainlit as cl
-from pydantic import UUID4, BaseModel, ConfigDict, ValidationError
+from pydantic import UUID4, BaseModel, ValidationError
 
 from chat.texts import text
 from chat.ui.session import browser_language
@@ -24,8 +24,6 @@ class _Message(BaseModel):
 
 
 class _Question(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
     message: _Message
     fileReferences: tuple[()] | None = None  # noqa: N815 (Chainlit's name); there is no uploading here
 

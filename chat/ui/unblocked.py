@@ -64,10 +64,10 @@ def install() -> None:
     uvicorn_config.ws_per_message_deflate = property(lambda _: False, lambda _, _wanted: None)
     door = Door()
 
-    async def client_message(sid: str, payload: MessagePayload | None = None) -> None:
+    async def client_message(sid: str, payload: Any = None) -> None:
         socket_session = WebsocketSession.require(sid)
         init_ws_context(socket_session)
-        if payload is None or not await questions.is_one(payload):
+        if not await questions.is_one(payload):
             return
         socket_session.current_task = asyncio.create_task(_ask(door, socket_session, payload))
 
