@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -166,14 +165,3 @@ async def test_without_answers_under_way_it_ends_without_waiting(fake: FakeVllm,
         assert await app_.exit_code() == 0
         assert banners(chat)[-1]["reason"] == "shutting_down"
         assert "0 answers under way" in app_.service.log.read_text()
-
-
-def test_a_port_that_is_taken_ends_the_start_with_a_sentence_and_code_1(tmp_path: Path) -> None:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        port = holder.getsockname()[1]
-        service = app_service(port, "http://127.0.0.1:1/v1", tmp_path / "app.log")
-        with pytest.raises(RuntimeError, match=f"Pagoda cannot start: port {port} of 127.0.0.1: Address already in"):
-            service.__enter__()
-    assert service.process.returncode == 1
-    assert "available" not in service.tail()
