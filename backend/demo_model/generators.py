@@ -18,6 +18,7 @@ from backend.demo_model.phrases import load_phrases
 from backend.demo_model.reading import Language
 from backend.demo_model.skills.arithmetic import Arithmetic
 from backend.demo_model.skills.extraction import Extraction
+from backend.demo_model.skills.frames import Frames
 from backend.demo_model.skills.memory import Memory, listed
 from backend.demo_model.skills.questions import FOLLOW_UPS, UNKNOWN_INTENT, Questions, intent_replies
 from backend.demo_model.split import Split
@@ -41,14 +42,16 @@ class Generator:
     def __init__(self, split: Split) -> None:
         intents = load_intents()
         self.phrases = phrases = load_phrases()
-        self.values = Values(phrases.values, _words(intents), split)
+        frames = Frames([clause.wordings for scenario in phrases.scenarios for clause in scenario.clauses], split)
+        common = frozenset(frames.common["en"]) if split == "train" else frozenset[str]()
+        self.values = Values(phrases.values, _words(intents), common, split)
         self.styles = Styles(phrases, self.values, split)
         self.noise = Noise(phrases, split)
         self.questions = Questions(intents, load_tables(), phrases, self.values, self.noise, split)
         self.memory = Memory(phrases, self.values, self.noise, split)
         too_hard = intent_replies(self.questions.intents[UNKNOWN_INTENT])
         self.arithmetic = Arithmetic(phrases, self.noise, split, too_hard)
-        self.extraction = Extraction(phrases, self.values, self.styles, split)
+        self.extraction = Extraction(phrases, frames, self.values, self.styles, split)
         self._introductions = [intent for intent in intents if any(MODEL_NAME in text for text in intent.answer["en"])]
         self.lists = [(intent, items) for intent in intents if (items := listed(intent)) is not None]
 

@@ -73,10 +73,13 @@ _CODAS = (
 class Values:
     """Draws values of one split."""
 
-    def __init__(self, lists: dict[str, tuple[str, ...]], words: tuple[str, ...], split: Split) -> None:
-        """`words`: lower-case English words, any of which may be a value that has to be copied."""
+    def __init__(
+        self, lists: dict[str, tuple[str, ...]], words: tuple[str, ...], common: frozenset[str], split: Split
+    ) -> None:
+        """`words`: lower-case English words, any of which but the `common` may be a value that has to be copied."""
         self._lists = lists
         self._words = words
+        self._common = common
         self._split = split
         self._given_characters = "".join(lists["given_characters_zh"])
         self._spliced_from = {
@@ -110,6 +113,9 @@ class Values:
                 return " ".join(self._lower_word(rng) for _ in range(rng.randint(2, 4)))
             if language == "en" and kind in _COMMON_NOUNS:
                 return " ".join(self._lower_word(rng) for _ in range(rng.choice((1, 1, 2))))
+            if language == "en" and kind == "company" and self._split == "train":
+                words = rng.choice((1, 2, 2, 3))
+                return self._of_split(lambda: " ".join(self._random_word("en", rng) for _ in range(words)))
             return self.made_up(language, rng)
         return self._listed(_LISTS[kind], language, rng)
 
@@ -150,6 +156,11 @@ class Values:
 
     def _lower_word(self, rng: Random) -> str:
         """A word in lower case: one of the corpus, or one that does not exist."""
+        while (word := self._any_lower_word(rng)) in self._common:
+            pass
+        return word
+
+    def _any_lower_word(self, rng: Random) -> str:
         chance = rng.random()
         if chance < 0.4:
             return self._of_split(lambda: rng.choice(self._words))

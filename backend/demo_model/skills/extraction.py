@@ -14,6 +14,7 @@ from typing import Any
 
 from backend.demo_model.phrases import Clause, Phrases, Scenario
 from backend.demo_model.reading import Language
+from backend.demo_model.skills.frames import Frames
 from backend.demo_model.skills.slots import Slot, answers_all, grouped, named_keys, schema_like, schema_of, value_of
 from backend.demo_model.split import Split, value_split, wordings_of
 from backend.demo_model.styles import Styles
@@ -36,10 +37,11 @@ class Document:
 class Extraction:
     """Turns and styles of one split."""
 
-    def __init__(self, phrases: Phrases, values: Values, styles: Styles, split: Split) -> None:
+    def __init__(self, phrases: Phrases, frames: Frames, values: Values, styles: Styles, split: Split) -> None:
         self._fields = phrases.fields
         self._scenarios = phrases.scenarios
         self._tasks = phrases.tasks
+        self._frames = frames
         self._values = values
         self._styles = styles
         self._split = split
@@ -171,7 +173,7 @@ class Extraction:
                 facts[slot] = self._values.draw(field.value, language, rng)
                 shown[slot] = str(facts[slot])
         facts.update(clause.set)
-        return fill(capitalized(rng.choice(wordings_of(clause.wordings[language], self._split))), **shown)
+        return fill(capitalized(self._frames.draw(clause.wordings[language], language, rng)), **shown)
 
     def _chosen(self, document: Document, language: Language, rng: Random, most: int) -> list[str]:
         """Some of what the text states, in any order, and perhaps something that it does not."""
@@ -261,7 +263,7 @@ class Extraction:
         return same_reply(json.dumps(as_json, ensure_ascii=False), as_json)
 
     def _ask(self, kind: str, language: Language, rng: Random, **values: str) -> str:
-        return fill(rng.choice(wordings_of(self._tasks[kind][language], self._split)), **values)
+        return fill(self._frames.draw(self._tasks[kind][language], language, rng), **values)
 
 
 def _simple(document: Document) -> bool:
