@@ -19,7 +19,7 @@ from chat.schema.limits import check_keywords, check_size, check_structure
 from chat.schema.meta import check_is_schema
 from chat.schema.refused import check_refused
 from chat.schema.text import Document, TextFault, line_and_column, read
-from chat.schema.tree import Finding, SchemaTree
+from chat.schema.tree import Finding, SchemaTree, shown
 
 MOST_PROBLEMS = 20
 
@@ -40,7 +40,8 @@ def check_schema(text: str) -> tuple[dict[str, Any] | None, list[Problem]]:
     try:
         document = read(text)
     except TextFault as fault:
-        return None, [Problem("error", fault.key, fault.values, *line_and_column(text, fault.offset))]
+        values = {name: shown(value) for name, value in fault.values.items()}
+        return None, [Problem("error", fault.key, values, *line_and_column(text, fault.offset))]
     findings = {_rank(finding, document): finding for finding in _findings(document)}
     problems = [
         Problem(findings[rank].severity, findings[rank].key, findings[rank].values, *line_and_column(text, rank[1]))

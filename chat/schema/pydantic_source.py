@@ -15,11 +15,11 @@ from typing import Literal, overload
 
 from chat.json_output import without_lone_surrogates
 from chat.schema.example import ConversionError, check_size
+from chat.schema.tree import shown
 
 MODEL_BASES = {"BaseModel"}
 ENUM_BASES = {"Enum", "StrEnum", "IntEnum"}
 MAX_CLASSES = 200
-LONGEST_QUOTE = 60
 MOST_BITS = 1024  # a double's; Python writes no whole number of more than 4,300 digits, and reads it in hexadecimal
 
 
@@ -65,9 +65,8 @@ class PydanticSource:
     def error(self, node: ast.AST, key: str = "take_away_not_understood", **values: object) -> ConversionError:
         """An error that names the line and quotes the code of `node`."""
         code = ast.get_source_segment(self._source, node) or ast.unparse(node)
-        quoted = code.splitlines()[0]
-        quoted = quoted if len(quoted) <= LONGEST_QUOTE else f"{quoted[:LONGEST_QUOTE]}…"
-        return ConversionError(key, getattr(node, "lineno", 1), code=quoted, **values)
+        told = {name: shown(value) for name, value in {"code": code.splitlines()[0], **values}.items()}
+        return ConversionError(key, getattr(node, "lineno", 1), **told)
 
     def constant(self, node: ast.expr | None) -> object:
         """A value that stands in the source literally, or a member of an enumeration, as JSON."""

@@ -9,7 +9,16 @@ import json
 import re
 from typing import Any
 
-from chat.json_output import MAX_DEPTH, MAX_DIGITS, Ending, WhitespaceLoop, judge, parse, what_parses
+from chat.json_output import (
+    MAX_DEPTH,
+    MAX_DIGITS,
+    Ending,
+    WhitespaceLoop,
+    judge,
+    parse,
+    what_parses,
+    without_lone_surrogates,
+)
 
 ENDINGS: tuple[Ending, ...] = ("complete", "cut", "stopped", "broken", "looping")
 SCHEMA: dict[str, Any] = {
@@ -46,11 +55,11 @@ def strictly(text: str) -> tuple[bool, object]:
 
 
 def has_twins(text: str) -> bool:
-    """Whether an object of a JSON text has a key twice: of its beginnings, each has another value then."""
+    """Whether an object of a JSON text has a key twice, as read: of its beginnings, each has another value then."""
     twins: list[bool] = []
 
     def note(pairs: list[tuple[str, object]]) -> None:
-        twins.append(len(pairs) > len({key for key, _ in pairs}))
+        twins.append(len(pairs) > len({without_lone_surrogates(key) for key, _ in pairs}))
 
     json.loads(text, object_pairs_hook=note)
     return any(twins)
@@ -113,6 +122,7 @@ SEEDS = [
 ]
 FOUND = [
     b'\x01{"a": 1e400+',
+    b'\x80{"\xfe": 1, "\xff": 2, "b": 3}',
     *(b'\x00{"a": ' + b"9" * 5000 + rest for rest in (b"x}", b"+", b"-1}", "é}".encode())),
 ]
 WORDS = [

@@ -60,7 +60,7 @@ def _convert(written: str, convert: Any) -> None:
 def _assert_explained(written: str, error: ConversionError) -> None:
     assert 1 <= error.line <= sum(map(written.count, "\n\r\f")) + 1
     for language in LANGUAGES:
-        text(language, error.key, **error.values).encode()
+        assert text(language, error.key, **error.values).isprintable()
 
 
 _CLASS = b"""\x03from pydantic import BaseModel, Field
@@ -103,6 +103,8 @@ SEEDS = [
     _CLASS,
 ]
 FOUND = [
+    b'\x00{"a\x7f": 1, "a\x7f": 2}',
+    b"\x03class A(BaseModel):\n    a: int = f('\x07')\n",
     b'\x00{"maximum": ' + b"9" * 5000 + b"x}",
     b'\x03class A(BaseModel):\n    "\\ud83d"\n',
     b"\x03class A(BaseModel):\n    a: int = 0x" + b"F" * 5000,
