@@ -47,11 +47,12 @@ class Sender(ModelServer):
 
         reply: Any = SimpleNamespace(content=SimpleNamespace(iter_any=received), connection=None, content_type="")
         async with self.guarded():
-            yield Stream(reply, 1.0, 1.0)
+            yield Stream(reply, PATIENCE_S, PATIENCE_S)
 
 
 SENDER = Sender(load_settings(None))
 RUNNER = asyncio.Runner()
+PATIENCE_S = 3600.0  # what is waited for here is this process, however little of a processor it gets
 
 
 async def _outcome(pieces: Sequence[bytes]) -> Outcome:
