@@ -30,6 +30,7 @@ from chat.ui import (
     conversation_bar,
     ending,
     gate,
+    heard,
     kept,
     overrides,
     page_assets,
@@ -83,6 +84,7 @@ starters.install()
 kept.install()
 content_policy.install()
 sockets.install(settings)
+heard.install()
 gate.install(settings, switched_on)
 watching.install(probe, settings.metrics_token)
 ending.install(settings.shutdown_timeout_s, at_once, banner)

@@ -89,3 +89,5 @@ def write(formatter: logging.Formatter) -> None:
         handler.setFormatter(formatter)
     for name in ("uvicorn", "uvicorn.access"):
         LOGGING_CONFIG["loggers"][name] |= {"handlers": [], "propagate": True}
+    for name in ("engineio.server", "socketio.server"):
+        logging.getLogger(name).handlers.clear()  # each has made itself one that writes to the same place

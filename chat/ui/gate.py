@@ -28,6 +28,7 @@ SOCKET = "/ws/socket.io"
 # Watched from elsewhere, under whatever name; they tell nothing of any conversation.
 WATCHED = ("/health", "/ready", "/metrics")
 MOST_BYTES = 64_000  # of a form; what comes over the socket has a limit of its own
+LONGEST_NAME = 255  # bytes, of a file or a folder
 HEADERS = {
     "Content-Security-Policy": COMMON,
     "X-Content-Type-Options": "nosniff",
@@ -88,12 +89,16 @@ class Gate:
             return 403, "gate_origin"
         if "\0" in path or not is_open(scope.get("method", "GET"), path, self._switched_on):
             return 404, "gate_nothing_here"
-        if not path.startswith(SOCKET) and "content-length" not in headers and "transfer-encoding" in headers:
+        if any(len(name.encode("utf-8", "surrogatepass")) > LONGEST_NAME for name in path.split("/")):
+            return 404, "gate_nothing_here"
+        length, coding = headers.get("content-length", "0"), headers.get("transfer-encoding")
+        if not length.isdecimal() or coding not in (None, "chunked"):
             return 411, "gate_length"
-        length = headers.get("content-length", "0")
-        if not path.startswith(SOCKET) and (not length.isdecimal() or int(length) > MOST_BYTES):
-            return 413, "gate_too_large"
-        return None
+        if path.startswith(SOCKET):
+            return None
+        if "content-length" not in headers and coding:
+            return 411, "gate_length"
+        return (413, "gate_too_large") if int(length) > MOST_BYTES else None
 
 
 def _dressed(send: Send, who: Caller) -> Send:

@@ -34,16 +34,17 @@ async def stop(sid: str, *_sent: object) -> None:
     socket_session = WebsocketSession.get(sid)
     if socket_session is not None:
         init_ws_context(socket_session)
-        session.current().stop()
+        if (chat := session.current_or_none()) is not None:
+            chat.stop()
 
 
 async def edit_message(sid: str, payload: Any = None) -> None:
     """Show an edited question as it is now, without what came after it, and ask it again."""
     socket_session = WebsocketSession.require(sid)
     init_ws_context(socket_session)
-    if not await questions.is_one(payload):
+    if (chat := session.current_or_none()) is None or not await questions.is_one(payload):
         return
-    session.current().stop()
+    chat.stop()
     socket_session.current_task = asyncio.create_task(_ask_edited(socket_session, payload))
 
 

@@ -6,6 +6,8 @@
 - Chainlit ends a connection without a word where a message has more than 1,000,000 bytes; with more room, this app can
   say what is too long.
 - Events of parts that are switched off (audio, favourites) are heard no more.
+- Before it connects, a page asks for a cookie with the id of its session, by which a proxy can tell whose requests
+  these are. Chainlit answers 500 to one that asks otherwise than its pages do.
 - With a session goes the list of its messages, which Chainlit keeps for as long as the process runs.
 """
 
@@ -22,8 +24,13 @@ from chainlit.session import WebsocketSession
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from socketio.exceptions import ConnectionRefusedError as Refused
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
+from chat.access import caller
 from chat.settings import Settings
+from chat.texts import text
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +48,12 @@ class Introduction(BaseModel):
     client_type: Literal["webapp"]
     chat_profile: Short | None = None
     thread_id: Short | None = None
+
+
+class Named(BaseModel):
+    """What a page sends for the cookie with the id of its session."""
+
+    session_id: UUID
 
 
 class SocketCount:
@@ -92,6 +105,17 @@ async def connect(sid: str, environ: dict[str, Any], auth: object = None) -> boo
     return bool(await socket.connect(sid, environ, known))
 
 
+async def session_cookie(request: Request) -> Response:
+    """As Chainlit's, for an id such as its pages make."""
+    try:
+        Named.model_validate_json(await request.body())
+    except ValidationError:
+        return PlainTextResponse(text(caller.get().language, "gate_malformed") + "\n", 400)
+    response = JSONResponse({"message": "Session cookie set"})
+    await server.set_session_cookie(request, response)
+    return response
+
+
 def install(settings: Settings) -> None:
     """To be called once, while `app.py` loads."""
     sio: Any = server.sio
@@ -116,6 +140,9 @@ def install(settings: Settings) -> None:
     sio.on("connect", connect)
     for event in UNHEARD:
         sio.handlers["/"].pop(event, None)
+    server.app.router.routes.insert(
+        0, Route(f"{server.router.prefix}/set-session-cookie", session_cookie, methods=["POST"])
+    )
     _forget_messages()
 
 

@@ -16,6 +16,7 @@ from tests.fake_vllm import FakeVllm, free_port
 from tests.processes import app_service
 
 HSTS = "Strict-Transport-Security"
+SESSION = "5f0c1a52-4f0e-4d52-9d5b-3f1f9d3c0a11"
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_tls_is_what_browsers_see(tls: str) -> None:
         assert (too_large.status_code, too_large.headers[HSTS]) == (413, "max-age=31536000")
         moved = client.get(f"{plain}/x?y")
         assert (moved.status_code, moved.headers["location"]) == (308, f"{tls}/x?y")
-        own = client.post(f"{tls}/set-session-cookie", json={"session_id": "x"}, headers={"Origin": tls})
+        own = client.post(f"{tls}/set-session-cookie", json={"session_id": SESSION}, headers={"Origin": tls})
         assert "; secure" in own.headers["set-cookie"].lower()
         # The app goes by what nginx sees, not by what a client claims.
         claimed = {"Origin": plain, "X-Forwarded-Proto": "http"}

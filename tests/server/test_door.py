@@ -55,7 +55,10 @@ async def test_fault_81_only_the_pages_own_origin_opens_a_socket(narrow_url: str
     reply = get(narrow_url + POLLING, headers=headers)
     assert reply.status_code == 200 if good else reply.status_code in (403, 421)
     assert "access-control-allow-origin" not in reply.headers
-    assert post(f"{narrow_url}/set-session-cookie", json={"session_id": "x"}, headers=headers).is_success is good
+    assert (
+        post(f"{narrow_url}/set-session-cookie", json={"session_id": str(uuid.uuid4())}, headers=headers).is_success
+        is good
+    )
 
 
 async def test_another_name_for_this_machine_is_refused(narrow_url: str, fake_app_url: str) -> None:
@@ -119,11 +122,32 @@ def test_fault_86_what_the_page_does_not_need_is_closed(narrow_url: str) -> None
         assert get(narrow_url + path).status_code == 200, path
 
 
+async def answered(url: str, request: str) -> str:
+    """What comes back, until the app ends the connection."""
+    host, port = url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request.encode())
+    reply = (await reader.read()).decode(errors="replace")
+    writer.close()
+    return reply
+
+
+@pytest.mark.parametrize("header", ["Content-Length: -1", "Content-Length: 0x1", "Transfer-Encoding: identity"])
+async def test_a_length_that_is_none_is_refused(narrow_url: str, header: str) -> None:
+    """Of what comes over the socket's own address, too, where it was an error in the log."""
+    for path in ("/", POLLING):
+        reply = await answered(
+            narrow_url, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}\r\nConnection: close\r\n\r\n"
+        )
+        assert reply.split()[1] in ("400", "411"), path
+
+
 @pytest.mark.parametrize(
     "path",
     [
         "/public/%00",
         "/assets/" + 300 * "a",
+        "/public/" + 5000 * "a",
         "/public/../app.py",
         "/public/%2e%2e/app.py",
         "/assets/..%2f..%2fserver.py",
@@ -132,11 +156,7 @@ def test_fault_86_what_the_page_does_not_need_is_closed(narrow_url: str) -> None
 )
 async def test_fault_79_no_path_leads_out(narrow_url: str, path: str) -> None:
     """A path that leads out of the folders answers 400 or 404, and nothing of the file."""
-    host, port = narrow_url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-    reply = (await reader.read()).decode(errors="replace")
-    writer.close()
+    reply = await answered(narrow_url, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     assert reply.split()[1] in ("400", "404")
     assert "import" not in reply
     assert "root:" not in reply
