@@ -3,6 +3,9 @@ r"""Formulas in a model's text, told from prices, as the page's Markdown has the
 Models write formulas as `\(x\)` and `\[x\]`, too, which Markdown takes for brackets; and the page takes every two
 dollar signs for a formula, "$5 and $10" as well. By the rule of Pandoc a single dollar opens a formula only where no
 space follows, and closes one only where no space precedes and no digit follows. What is code stays as it is.
+
+A line that begins with more than `DEEPEST` quotes and list items within each other has the rest of them as plain text:
+the page's Markdown goes down into each, and a thousand, which a model in a loop makes in no time, would end the page.
 """
 
 from __future__ import annotations
@@ -10,9 +13,11 @@ from __future__ import annotations
 import re
 
 LONGEST_IN_LINE, LONGEST_BLOCK = 400, 4000
+DEEPEST = 25
 _PLAIN = re.compile(r"[^\\$`\n]+")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _TICKS = re.compile(r"`+")
+_DEEP = re.compile(rf"(?:[ \t]*+(?:>|[-+*][ \t]|\d{{1,9}}[.)][ \t])){{{DEEPEST}}}[ \t]*+(?=[>\-+*\d])")
 # A number and no formula after it: "$5 and", "$3.50.", "$20k", "$5-$10".
 _PRICE = re.compile(r"\$\d[\d.,]*(?:[KkMmBbT]|bn|USD)?(?=\s+[^\s+\-*/=<>^_\\$]|\s*[-–—]\s*\$|[.,;:!?)*\]\"'”’]|\s*\n)")
 _UNDECIDED_PRICE = re.compile(r"\$\d[\d.,]*[A-Za-z]{0,3}\s*[-–—]?\s*")
@@ -52,7 +57,7 @@ class Formulas:
     def _step(self, text: str, at: int, last: bool) -> tuple[str, int] | None:
         """The next bit to show and where it ends; None if that cannot be told yet."""
         if plain := _PLAIN.match(text, at):
-            return plain.group(), plain.end()
+            return self._flat(plain.group(), at)
         if text[at] == "\n":
             return self._line_break(text, at)
         if text[at] == "`":
@@ -69,6 +74,14 @@ class Formulas:
         if at + 1 == len(text) and not last:
             return None
         return self._dollar(text, at, last)
+
+    def _flat(self, plain: str, at: int) -> tuple[str, int]:
+        """Plain text; up to the mark that would be one too deep, which an entity makes a character like others."""
+        deep = None if self._fence or self._ticks else _DEEP.match(self._line + plain)
+        mark = deep.end() - len(self._line) if deep else -1
+        if mark < 0:
+            return plain, at + len(plain)
+        return f"{plain[:mark]}&#{ord(plain[mark])};", at + mark + 1
 
     def _line_break(self, text: str, at: int) -> tuple[str, int]:
         fence = _FENCE.match(self._line)

@@ -57,6 +57,18 @@ async def test_an_image_from_elsewhere_is_its_words_and_a_link(
             await expect(image).to_be_hidden()
 
 
+@pytest.mark.parametrize("mark", ["- ", "1. ", ">"])
+async def test_a_model_in_a_loop_of_list_items_does_not_end_the_page(
+    browser: Browser, fake: FakeVllm, fake_app_url: str, mark: str
+) -> None:
+    fake.script = Script([mark * 30] * 100)
+    async with ChatPage(browser, fake_app_url) as chat:
+        await chat.ask("A list, please.")
+        fake.script = Script(["Hello."])
+        await chat.ask("Hello?")
+        await expect(chat.answers.last).to_contain_text("Hello.")
+
+
 async def test_a_link_that_leads_nowhere_is_text(browser: Browser, fake: FakeVllm, fake_app_url: str) -> None:
     fake.script = Script(["[js](javascript:alert(1)) and [web](https://example.org/)"])
     async with ChatPage(browser, fake_app_url) as chat:

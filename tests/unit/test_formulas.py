@@ -32,6 +32,11 @@ CASES = [
     ("a lone ` tick\n\nthen $5 and $6", "a lone ` tick\n\nthen \\$5 and \\$6"),
     (r"an open \( bracket", r"an open \( bracket"),
     ("价格是 $5 和 $10。", r"价格是 \$5 和 \$10。"),
+    (f"a\n{30 * '> '}b", f"a\n{25 * '> '}&#62; {4 * '> '}b"),
+    (f"{24 * '>'}- - $5", rf"{24 * '>'}- &#45; \$5"),
+    (f"{30 * '1. '}\n- a", f"{25 * '1. '}&#49;. {4 * '1. '}\n- a"),
+    (f"```\n{30 * '> '}\n```", f"```\n{30 * '> '}\n```"),
+    (f"{25 * '* '}a", f"{25 * '* '}a"),
 ]
 
 
@@ -47,7 +52,7 @@ def test_pieces_make_no_difference(said: str, size: int) -> None:
     assert "".join(pieces) + formulas.end() == for_page(said)
 
 
-@given(st.text(alphabet="a5 \\$()[]`~\n+"), st.integers(1, 5))
+@given(st.text(alphabet="a5 \\$()[]`~\n+") | st.text(alphabet=">- \n", min_size=50), st.integers(1, 5))
 def test_any_text_comes_through_in_any_pieces(said: str, size: int) -> None:
     formulas = Formulas()
     shown = "".join(formulas.feed(said[at : at + size]) for at in range(0, len(said), size)) + formulas.end()
