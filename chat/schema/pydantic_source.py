@@ -31,6 +31,7 @@ class PydanticSource:
         self._source = source
         self.classes: dict[str, ast.ClassDef] = {}
         self.aliases: dict[str, ast.expr] = {}
+        self._being_read: set[str] = set()  # enumerations, whose values may be those of others
         for statement in _parsed(source, "exec").body:
             match statement:
                 case ast.ClassDef(name=name):
@@ -88,7 +89,7 @@ class PydanticSource:
                 pairs = zip(keys, values, strict=True)
                 return {str(self.constant(key)): self.constant(value) for key, value in pairs}
             case ast.Attribute(value=ast.Name(id=name), attr=attribute) if self.is_kind(name, ENUM_BASES):
-                if attribute in (members := self.members(name)):
+                if name not in self._being_read and attribute in (members := self.members(name)):
                     return members[attribute]
         raise self.error(node or ast.Constant(None))
 
@@ -100,6 +101,13 @@ class PydanticSource:
 
     def members(self, name: str) -> dict[str, object]:
         """The members of an enumeration and their values."""
+        self._being_read.add(name)
+        try:
+            return self._members(name)
+        finally:
+            self._being_read.discard(name)
+
+    def _members(self, name: str) -> dict[str, object]:
         members: dict[str, object] = {}
         bases = {last_name(base) for base in self.classes[name].bases}
         for statement in self.classes[name].body:

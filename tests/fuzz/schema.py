@@ -104,6 +104,7 @@ SEEDS = [
 ]
 FOUND = [
     b'\x00{"a\x7f": 1, "a\x7f": 2}',
+    b"\x03class E(Enum):\n    a = E.b\nclass A(BaseModel):\n    a: E\n",
     b"\x03class A(BaseModel):\n    a: int = f('\x07')\n",
     b'\x00{"maximum": ' + b"9" * 5000 + b"x}",
     b'\x03class A(BaseModel):\n    "\\ud83d"\n',

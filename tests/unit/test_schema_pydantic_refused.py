@@ -22,6 +22,12 @@ from chat.texts import LANGUAGES, text
         ("class M(BaseModel):\n a: Unknown", "take_away_unknown_type", 2),
         ("class M(BaseModel):\n a: 'Unknown'", "take_away_unknown_type", 2),
         ("class M(BaseModel):\n a: 'int['", "take_away_not_understood", 2),
+        ("class E(Enum):\n x = E.x\nclass M(BaseModel):\n a: E", "take_away_not_understood", 2),
+        (
+            "class E(Enum):\n x = F.x\nclass F(Enum):\n x = E.x\nclass M(BaseModel):\n a: E",
+            "take_away_not_understood",
+            4,
+        ),
         ("class M(BaseModel):\n a: dict[int, str]", "take_away_unknown_type", 2),
         ("class M(BaseModel):\n a: Union[()]", "take_away_unknown_type", 2),
         ("class M(BaseModel):\n a: Literal[()]", "take_away_unknown_type", 2),
