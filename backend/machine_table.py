@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend import gpus
+from backend.console import exit_with
 from backend.flags import to_words
 from backend.hardware import Gpu, Hardware
 from backend.profiles import choose
@@ -86,4 +87,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    exit_with(lambda: main(sys.argv[1:]))

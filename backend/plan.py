@@ -5,8 +5,9 @@
     python -m backend.plan --check       # the estimates beside what was measured
 
 Without --gpu, all known GPUs are compared. NAME is an id of `backend/data/gpus.yaml` or what the driver calls the card;
-`detected` is the one that is here, with the memory that its driver reports. The workload is 512 tokens in and 512 out;
---context adds one prompt of that length. docs/planner.md explains model, calibration and limits. The exit code is 1
+`detected` is the one that is here, with the memory that its driver reports. The workload is 512 tokens in and 512 out.
+With --context, each of the users must hold so many tokens at once, and --ttft-ms and --tpot-ms are also judged for one
+prompt that fills them, alone. docs/planner.md explains model, calibration and limits. The exit code is 1
 where nothing meets what was asked, and 2 where that can't be planned.
 """
 
@@ -14,14 +15,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from backend import comparison, plan_text
+from backend.console import exit_with
 from backend.gpus import GpuFacts, UnknownGpu, find, known
 from backend.hardware import detect
-from backend.machines import table
 from backend.models import UnknownModel
 from backend.planning import Option, Wish, options, recommended
 from backend.prices import currencies
@@ -30,6 +32,7 @@ from backend.profiles import NoProfile
 DETECTED = "detected"
 # The load for which all GPUs are compared where nothing is asked: a small team, with the article's wait for an answer
 ASSUMED_USERS, ASSUMED_TTFT_MS, ASSUMED_TPOT_MS = 16, 2000, 50
+ALSO = "; with --context, also for a prompt that fills it, alone"
 
 
 class BadRequest(Exception):
@@ -43,25 +46,38 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--gpus", type=positive, metavar="N", help="so many of it (default: 1)")
     parser.add_argument("--model", help="Hugging Face id or local folder (default: each profile's own)")
     parser.add_argument(
-        "--context", type=positive, metavar="N", help="tokens that one conversation must be able to hold"
+        "--context", type=positive, metavar="N", help="tokens that each user's conversation must be able to hold"
     )
     parser.add_argument("--users", type=positive, metavar="N", help="how many ask at once")
-    parser.add_argument("--ttft-ms", type=positive, metavar="N", help="the longest wait for the first token, median")
-    parser.add_argument("--tpot-ms", type=positive, metavar="N", help="the longest time for each further token, median")
-    parser.add_argument("--currency", default="CNY", choices=currencies(), help="of the prices (default: CNY)")
+    parser.add_argument(
+        "--ttft-ms", type=milliseconds, metavar="N", help=f"the longest wait for the first token, median{ALSO}"
+    )
+    parser.add_argument(
+        "--tpot-ms", type=milliseconds, metavar="N", help=f"the longest time for each further token, median{ALSO}"
+    )
+    parser.add_argument(
+        "--currency", type=str.upper, default="CNY", choices=currencies(), help="of the prices (default: CNY)"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--check", action="store_true", help="print the estimates beside what was measured, and stop")
     asked = parser.parse_args(argv)
-    if asked.check and asked.json:
-        parser.error("--check prints text: leave out --json")
+    if asked.check and asked != parser.parse_args(["--check"]):
+        parser.error("--check holds all estimates against measurements, as text: leave out the other options")
     return asked
 
 
 def positive(text: str) -> int:
     """A whole number above zero."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above zero")
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return int(text)
+
+
+def milliseconds(text: str) -> float:
+    """A time above zero."""
+    value = float(text)
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time above zero")
     return value
 
 
@@ -80,11 +96,10 @@ def plan(gpu: str | None, gpus: int | None, wish: Wish) -> list[tuple[GpuFacts, 
         smallest = min(found.gpus, key=lambda card: card.memory_gib)
         facts = find(smallest.name)
         return [(facts, options(facts, wish, len(found.gpus), smallest.memory_gib))]
-    with_profiles = {row.gpu for row in table().machines}
     if gpu is not None:
         facts = find(gpu)
         return [(facts, options(facts, wish, gpus or 1))]
-    return [(facts, options(facts, wish, gpus)) for facts in known() if facts.id in with_profiles]
+    return [(facts, options(facts, wish, gpus)) for facts in known()]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     if asked.json:
-        print(json.dumps(plan_text.as_json(found, wish), indent=2, ensure_ascii=False))
+        print(json.dumps(plan_text.as_json(found, wish), indent=2))
     elif asked.gpu is None:
         print(plan_text.compared(found, wish, assumed))
     else:
@@ -112,4 +127,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

@@ -8,9 +8,18 @@ from dataclasses import asdict
 from typing import Any
 
 from backend.gpus import GpuFacts
-from backend.planning import OUTPUT_TOKENS, PROMPT_TOKENS, Option, Wish, duration, recommended, users_text
-from backend.prices import Price, price
-from backend.sizing import LENGTHS
+from backend.planning import (
+    OUTPUT_TOKENS,
+    PROMPT_TOKENS,
+    Option,
+    Wish,
+    duration,
+    nearest,
+    plain,
+    recommended,
+    users_text,
+)
+from backend.prices import Price, per_million_tokens, price
 
 LENGTH_NAMES = {1024: "1K", 4096: "4K", 32768: "32K", 131072: "128K"}
 WORKLOAD = f"{PROMPT_TOKENS} tokens in, {OUTPUT_TOKENS} out, all users at once"
@@ -54,11 +63,13 @@ def compared(found: Sequence[tuple[GpuFacts, Sequence[Option]]], wish: Wish, ass
     for facts, options in found:
         option = recommended(options)
         if option is None:
-            rows.append([facts.id, _nearest(options)])
+            rows.append([facts.id, _nearest(options, wish)])
             continue
         rows.append(_row(facts, option, wish))
         if option.per_hour is not None:
-            what = f"{facts.name}, {option.profile}{_cards(option)}, at {option.per_hour:g} {wish.currency} an hour"
+            what = (
+                f"{facts.name}, {option.profile}{_cards(option)}, at {plain(option.per_hour)} {wish.currency} an hour"
+            )
             paid.append((option.per_hour, what))
     widths = [max(len(row[column]) for row in rows if len(row) > 2) for column in range(len(head))]
     widths[0] = max(len(row[0]) for row in rows)
@@ -84,7 +95,7 @@ def _row(facts: GpuFacts, option: Option, wish: Wish) -> list[str]:
     return [
         option.profile if option.profile.startswith(facts.id) else f"{facts.id}, {option.profile}",
         f"{option.gpus}",
-        f"{option.fit.kv_tokens:,}",
+        f"{option.kv_tokens:,}",
         f"{option.ceiling_tokens_s:,.0f}",
         *(
             f"{speed.output_throughput:,.0f}" + ("*" if speed.running < users else " ")
@@ -113,11 +124,14 @@ def _gpu_json(facts: GpuFacts, options: Sequence[Option], wish: Wish) -> dict[st
         "facts": asdict(facts),
         "price": asdict(paid) if paid else None,
         "recommended": {"gpus": best.gpus, "profile": best.profile, "reason": best.reason} if best else None,
-        "options": [
-            asdict(option) | {"per_million_tokens": {users: option.per_million(users) for users in option.speeds}}
-            for option in options
-        ],
+        "options": [_option_json(option) for option in options],
     }
+
+
+def _option_json(option: Option) -> dict[str, Any]:
+    whole = asdict(option)
+    del whole["fit"]["sequences"]  # of one engine, of whatever context: the option's own are what it serves
+    return whole | {"per_million_tokens": {users: option.per_million(users) for users in option.speeds}}
 
 
 def _block(option: Option, wish: Wish) -> Iterator[str]:
@@ -127,22 +141,27 @@ def _block(option: Option, wish: Wish) -> Iterator[str]:
     yield from (f"  {step}" for step in option.fit.steps)
     if not option.fit.fits:
         return
-    engines, longest = option.serving.data_parallel_size, option.fit.max_model_len
-    held = {length: option.fit.sequences[length] * engines if length <= longest else 0 for length in LENGTHS}
+    engines = option.serving.data_parallel_size
     yield (
         "  sequences  "
-        + ", ".join(f"{number:,} of {LENGTH_NAMES[length]}" for length, number in held.items())
-        + f"; context up to {longest:,}; at most {option.serving.max_num_seqs * engines:,} run at once (--max-num-seqs)"
-        + (f"; {engines} replicas" if engines > 1 else "")
+        + ", ".join(f"{number:,} of {LENGTH_NAMES[length]}" for length, number in option.sequences.items())
+        + f"; context up to {option.fit.max_model_len:,}; at most "
+        f"{option.serving.max_num_seqs * engines:,} run at once (--max-num-seqs)"
+        + (f"; {engines:,} replicas" if engines > 1 else "")
     )
-    yield f"  ceiling    {option.ceiling_tokens_s:.0f} tokens/s for one user: bandwidth / weights read for a token"
+    yield (
+        f"  ceiling    {option.ceiling_tokens_s:.0f} tokens/s for one user: {option.bandwidth_gb_s:,g} GB/s / "
+        f"{option.read_gb:.2f} GB of weights read for a token (of input words only a few rows)"
+    )
     yield from (f"  {_expected(option, users, wish.currency)}" for users in option.speeds)
     yield f"  the arithmetic with {wish.at}:"
     yield from (f"  {step}" for step in option.speeds[wish.at].steps)
     if option.longest:
         prompt, speed = option.longest
-        after, rate = speed.ttft_ms / 1e3, 1e3 / speed.tpot_ms
-        yield f"  a prompt of {prompt:,} tokens, alone: first token after {after:.1f} s, then {rate:.0f} tokens/s"
+        yield (
+            f"  a prompt of {prompt:,} tokens, alone: first token after {duration(speed.ttft_ms)}, "
+            f"then {speed.tpot_ms:.1f} ms each"
+        )
 
 
 def _expected(option: Option, users: int, currency: str) -> str:
@@ -152,14 +171,15 @@ def _expected(option: Option, users: int, currency: str) -> str:
     text = f"{users:>4,} user{'s' if users > 1 else ' '} {low:,.0f} to {high:,.0f} tokens/s, "
     text += f"first token {duration(speed.ttft_ms)}, then {speed.tpot_ms:.1f} ms each"
     if option.per_hour is not None:
-        text += f"; {_money(option.per_million(users))} {currency} a million tokens"
+        least, most = (per_million_tokens(option.per_hour, tokens_s) for tokens_s in (high, low))
+        text += f"; {_money(least)} to {_money(most)} {currency} a million tokens"
     return text + (f"; {speed.running} run at once" if speed.running < users else "")
 
 
 def _recommendation(found: Sequence[Option], wish: Wish) -> Iterator[str]:
     best = recommended(found)
     if best is None:
-        yield "Recommended: none of these; " + (_nearest(found) if found else "no profile suits this model") + "."
+        yield "Recommended: none of these; " + (_nearest(found, wish) if found else "no profile suits this model") + "."
         return
     yield f"Recommended: {best.profile}{_cards(best)}: {best.reason}."
     yield f"  It is the first in the order of backend/machines.yaml that {_met(wish)}."
@@ -167,37 +187,40 @@ def _recommendation(found: Sequence[Option], wish: Wish) -> Iterator[str]:
     split = f" -- --tensor-parallel-size {best.split}" if best.split > 1 else ""
     yield f"  python -m backend.serve --profile {best.profile}{model}{split}"
     if best.per_hour is not None:
-        yield f"  It costs {best.per_hour:g} {wish.currency} an hour."
+        yield f"  It costs {plain(best.per_hour)} {wish.currency} an hour."
 
 
-def _nearest(options: Sequence[Option]) -> str:
+def _nearest(options: Sequence[Option], wish: Wish) -> str:
     """The option that misses least of what was asked, and what it misses."""
-    nearest = min(options, key=lambda option: len(option.problems), default=None)
-    return f"{nearest.profile}: {'; '.join(nearest.problems)}" if nearest else "no profile suits this model"
+    least = nearest(options, wish)
+    return f"{least.profile}{_cards(least)}: {'; '.join(least.problems)}" if least else "no profile suits this model"
 
 
 def _met(wish: Wish) -> str:
     """What was asked, as a clause."""
+    each = f" for each of {users_text(wish.users)} at once" if wish.users else ""
     asked = [
-        f"holds {wish.context:,} tokens" if wish.context else "",
-        f"runs {users_text(wish.users)} at once" if wish.users else "",
-        f"gives the first token within {wish.ttft_ms:g} ms" if wish.ttft_ms else "",
-        f"gives each further one within {wish.tpot_ms:g} ms" if wish.tpot_ms else "",
+        f"holds {wish.context:,} tokens{each}" if wish.context else "",
+        f"runs {users_text(wish.users)} at once" if wish.users and not wish.context else "",
+        f"gives the first token within {plain(wish.ttft_ms)} ms" if wish.ttft_ms else "",
+        f"gives each further one within {plain(wish.tpot_ms)} ms" if wish.tpot_ms else "",
     ]
-    return " and ".join(clause for clause in asked if clause) or "fits"
+    met = " and ".join(clause for clause in asked if clause) or "fits"
+    limited = wish.ttft_ms is not None or wish.tpot_ms is not None
+    return met + (", also after a prompt that fills the context, alone" if wish.context and limited else "")
 
 
 def _price_line(found: Price | None, currency: str) -> str:
     if found is None:
         return f"price: none in {currency} with a source for it; put yours into backend/data/prices.yaml"
     cards = f" for {found.gpus} of them" if found.gpus > 1 else ""
-    return f"price: {found.per_hour:g} {found.currency} an hour{cards} ({found.source}; date: {found.date})"
+    return f"price: {plain(found.per_hour)} {found.currency} an hour{cards} ({found.source}; date: {found.date})"
 
 
 def _cards(option: Option) -> str:
     if option.gpus == 1:
         return ""
-    return f" on {option.gpus} GPUs" + (f", the model split among {option.split}" if option.split > 1 else "")
+    return f" on {option.gpus:,} GPUs" + (f", the model split among {option.split}" if option.split > 1 else "")
 
 
 def _money(value: float | None) -> str:

@@ -2,11 +2,13 @@
 
 A profile is considered where `backend/machines.yaml` suggests it, in that order, which is the launcher's too: the first
 that meets everything that was asked is recommended. All memory and speed is estimated (`sizing.py`, `speed.py`).
+With a context asked for, all users must hold so much at once, and limits are judged for a prompt that fills it, too.
 Limits: one kind of GPU at a time; a card that is not in `backend/data/gpus.yaml` has no estimate.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +23,7 @@ from backend.models import ModelShape, shape
 from backend.prices import per_hour, per_million_tokens
 from backend.profiles import for_model, profiles
 from backend.sizing import Fit, Serving, fit, serving
-from backend.speed import Speed, ceiling_tokens_s, estimate
+from backend.speed import Speed, ceiling_tokens_s, estimate, read_bytes
 
 PROMPT_TOKENS, OUTPUT_TOKENS = 512, 512  # the article's workload, and that of the measurements
 USERS = (1, 8, 64, 256)
@@ -63,15 +65,27 @@ class Option:
     model: ModelShape
     serving: Serving
     fit: Fit
+    kv_tokens: int
+    """On all GPUs together; `fit` is of one engine"""
+    sequences: dict[int, int]
+    """By length: how many all GPUs together hold at once; none beyond the context"""
+    bandwidth_gb_s: float
+    """Of one engine"""
+    read_gb: float
+    """Of weights, for a token"""
     ceiling_tokens_s: float
     within: float
     speeds: dict[int, Speed]
     """By users; empty where the model does not fit"""
     longest: tuple[int, Speed] | None
     """A prompt that fills the context asked for, less the answer, for one user alone"""
+    running: int
+    """Of the users asked for, how many run at once, each with the context asked for; 0 where the model does not fit"""
     per_hour: float | None
-    problems: tuple[str, ...]
+    problems: tuple[str, ...] = ()
     """What was asked and is not met; empty: this profile will do"""
+    missed: float = 1
+    """By which factor: those of all problems, multiplied"""
     split: int = 1
     """Among so many GPUs, beyond what the profile says: it does not fit one"""
 
@@ -122,14 +136,17 @@ def option(
     """Everything about one profile."""
     held = fit(model, serving, facts.memory_gib)
     speeds: dict[int, Speed] = {}
-    longest = None
+    longest, running = None, 0
     if held.fits:
         speeds = {users: estimate(model, serving, facts, users, PROMPT_TOKENS, OUTPUT_TOKENS) for users in wish.columns}
+        running = speeds[wish.at].running
         if wish.context and PROMPT_TOKENS + OUTPUT_TOKENS < wish.context <= held.max_model_len:
             prompt = wish.context - OUTPUT_TOKENS
             longest = prompt, estimate(model, serving, facts, 1, prompt, OUTPUT_TOKENS)
+            running = estimate(model, serving, facts, wish.at, prompt, OUTPUT_TOKENS).running
     measured = any(run.gpu == facts.id for run in measurements().ours())
-    return Option(
+    engines = serving.data_parallel_size
+    made = Option(
         gpus=gpus,
         memory_gib=facts.memory_gib,
         profile=suggestion.profile,
@@ -137,29 +154,50 @@ def option(
         model=model,
         serving=serving,
         fit=held,
+        kv_tokens=held.kv_tokens * engines,
+        sequences={
+            length: number * engines if length <= held.max_model_len else 0 for length, number in held.sequences.items()
+        },
+        bandwidth_gb_s=facts.bandwidth_gb_s * serving.tensor_parallel_size,
+        read_gb=read_bytes(model, serving.quantization) / 1e9,
         ceiling_tokens_s=ceiling_tokens_s(model, serving, facts),
         within=WITHIN_MEASURED if measured else WITHIN_ELSEWHERE,
         speeds=speeds,
         longest=longest,
+        running=running,
         per_hour=per_hour(facts.id, gpus, wish.currency),
-        problems=tuple(problems(held, speeds, wish)),
     )
+    missed = tuple(problems(made, wish))
+    return replace(made, problems=tuple(text for text, _ in missed), missed=math.prod(factor for _, factor in missed))
 
 
-def problems(held: Fit, speeds: dict[int, Speed], wish: Wish) -> Iterator[str]:
-    """What was asked and is not met, a clause each."""
+def problems(option: Option, wish: Wish) -> Iterator[tuple[str, float]]:
+    """What was asked and is not met: a clause each, and by which factor it is missed."""
+    held = option.fit
     if not held.fits:
         little = "" if held.short_gib >= ESTIMATE_ERROR_GIB else ", less than this estimate may be wrong by: try it"
-        yield f"does not fit: {held.short_gib:.1f} GiB are missing on each GPU{little}"
+        clause = f"does not fit: {held.short_gib:.1f} GiB are missing on each GPU{little}"
+        yield clause, 1 + held.short_gib / option.memory_gib
         return
     if wish.context and wish.context > held.max_model_len:
-        yield f"its context is {held.max_model_len:,} tokens, {wish.context:,} are asked for"
-    speed = speeds[wish.at]
-    if speed.running < wish.at:
-        yield f"{speed.running} of {wish.at:,} users run at once, the others wait"
-    for name, limit, value in (("ttft", wish.ttft_ms, speed.ttft_ms), ("tpot", wish.tpot_ms, speed.tpot_ms)):
-        if limit is not None and value > limit:
-            yield f"{name} of about {duration(value)} with {users_text(wish.at)}, {limit:,g} ms are asked for"
+        clause = f"its context is {held.max_model_len:,} tokens, {wish.context:,} are asked for"
+        yield clause, wish.context / held.max_model_len
+    if option.running < wish.at:
+        each = f" with {wish.context:,} tokens each" if option.longest else ""
+        yield f"{option.running:,} of {wish.at:,} users run at once{each}, the others wait", wish.at / option.running
+    judged = [(f"with {users_text(wish.at)}", option.speeds[wish.at])]
+    if option.longest:
+        prompt, alone = option.longest
+        judged.append((f"with a prompt of {prompt:,} tokens, alone", alone))
+    for load, speed in judged:
+        for name, limit, value in (("ttft", wish.ttft_ms, speed.ttft_ms), ("tpot", wish.tpot_ms, speed.tpot_ms)):
+            if limit is not None and value > limit:
+                yield f"{name} of about {duration(value)} {load}, {plain(limit)} ms are asked for", value / limit
+
+
+def plain(value: float) -> str:
+    """A number as it was given: 33.3, 2,000, and never 2e+06."""
+    return f"{value:,.12g}"
 
 
 def users_text(number: int) -> str:
@@ -169,6 +207,8 @@ def users_text(number: int) -> str:
 
 def duration(ms: float) -> str:
     """A time in the unit in which it can be read."""
+    if ms < 100:
+        return f"{ms:.1f} ms"
     if ms < 10e3:
         return f"{ms:,.0f} ms"
     if ms < 120e3:
@@ -179,3 +219,13 @@ def duration(ms: float) -> str:
 def recommended(found: Sequence[Option]) -> Option | None:
     """The first that will do: machines.yaml's order, fewest GPUs first."""
     return next((option for option in found if not option.problems), None)
+
+
+def nearest(found: Sequence[Option], wish: Wish) -> Option | None:
+    """The one that misses least. What does not fit, or not with the context, is last: its times mean nothing."""
+    context = wish.context or 0
+    return min(
+        found,
+        key=lambda option: (not option.fit.fits, context > option.fit.max_model_len, option.missed),
+        default=None,
+    )

@@ -42,10 +42,14 @@ def ceiling_tokens_s(shape: ModelShape, serving: Serving, facts: GpuFacts) -> fl
     return facts.bandwidth_gb_s * 1e9 * serving.tensor_parallel_size / read_bytes(shape, serving.quantization)
 
 
+def read_parameters(shape: ModelShape) -> int:
+    """Those that one step reads: all but the table of words, of which it takes a few rows."""
+    return shape.parameters - (0 if shape.tied_embeddings else shape.embedding_parameters)
+
+
 def read_bytes(shape: ModelShape, quantization: str) -> float:
-    """The weights that one step reads: all but the table of words, of which it takes a few rows."""
-    rows = 0 if shape.tied_embeddings else shape.embedding_parameters
-    rest = shape.parameters - shape.linear_parameters - rows
+    """The weights that one step reads."""
+    rest = read_parameters(shape) - shape.linear_parameters
     return shape.linear_parameters * bytes_per_weight(shape, quantization) + 2 * rest
 
 
@@ -98,17 +102,23 @@ class Engine:
 
     def decode_s(self, sequences: int, context: float) -> float:
         """One step that writes a token for each sequence."""
-        flops = read_bytes(self.shape, "bf16") * sequences  # two for each weight, which has two bytes
+        flops = 2 * read_parameters(self.shape) * sequences
         cache = sequences * context * kv_bytes_per_token(self.shape, self.serving) / self.bandwidth
         gpu = both(self.weights_s, flops / self.arithmetic) + cache + self.overhead_s + self.exchange_s(sequences)
         return max(gpu * self.constants.eager_slowdown, self._launch_s) if self.serving.enforce_eager else gpu
 
+    def products_s(self, tokens: int) -> float:
+        """Multiplying the weights with `tokens` of prompts."""
+        return 2 * self.shape.linear_parameters * tokens / self.arithmetic
+
+    def attention_s(self, tokens: int, prompt_tokens: int) -> float:
+        """Scores and values, causal: each token looks at half of its prompt on average."""
+        heads = self.shape.layers * self.shape.heads * self.shape.head_dim
+        return 2 * 2 * heads * tokens * prompt_tokens / 2 / self.arithmetic
+
     def prefill_s(self, tokens: int, prompt_tokens: int) -> float:
         """One step that reads `tokens` of prompts of this length."""
-        flops = 2 * self.shape.linear_parameters * tokens
-        # scores and values, causal: each token looks at half of its prompt on average
-        attention = 2 * 2 * self.shape.layers * self.shape.heads * self.shape.head_dim * tokens * prompt_tokens / 2
-        gpu = both(self.weights_s, flops / self.arithmetic) + attention / self.arithmetic
+        gpu = both(self.weights_s, self.products_s(tokens)) + self.attention_s(tokens, prompt_tokens)
         gpu += self.overhead_s + self.exchange_s(tokens)
         return max(gpu, self._launch_s) if self.serving.enforce_eager else gpu
 
@@ -137,15 +147,24 @@ def estimate(
     prefill = engine.prefill_s(each, prompt_tokens)
     decode = engine.decode_s(running, prompt_tokens + output_tokens / 2)
     round_s = steps * prefill + (output_tokens - 1) * decode
-    first = median_step(running, prompt_tokens, serving.max_num_batched_tokens) * prefill
+    median = median_step(running, prompt_tokens, serving.max_num_batched_tokens)
+    first = median * prefill
     waiting = (asking - running) / running * round_s
+    ttft_ms = (first + waiting) * 1e3 + engine.constants.request_ms
+    queue = f", {waiting * 1e3:,.0f} ms for a place" if waiting else ""
     return Speed(
         output_throughput=running * output_tokens / round_s * min(serving.data_parallel_size, users / asking),
-        ttft_ms=(first + waiting) * 1e3 + engine.constants.request_ms,
+        ttft_ms=ttft_ms,
         tpot_ms=(round_s - first) / max(1, output_tokens - 1) * 1e3,
         running=min(users, running * serving.data_parallel_size),
         steps=(
-            f"reading    {steps} step{'s' if steps > 1 else ''} of {each:,} tokens, {prefill * 1e3:.1f} ms each",
+            f"reading    {steps} step{'s' if steps > 1 else ''} of {each:,} tokens, {prefill * 1e3:.1f} ms each: "
+            f"weights {engine.weights_s * 1e3:.2f} and arithmetic {engine.products_s(each) * 1e3:.2f} overlapped "
+            f"{both(engine.weights_s, engine.products_s(each)) * 1e3:.2f}, "
+            f"attention {engine.attention_s(each, prompt_tokens) * 1e3:.2f}, overhead {engine.overhead_s * 1e3:.2f}"
+            + (f", all-reduces {engine.exchange_s(each) * 1e3:.2f}" if serving.tensor_parallel_size > 1 else ""),
+            f"first      {median:g} x {prefill * 1e3:.1f} ms, {engine.constants.request_ms:g} ms around the engine "
+            f"(calibrated){queue} = {ttft_ms:,.1f} ms, median",
             f"writing    {output_tokens - 1} steps of {decode * 1e3:.2f} ms: weights {engine.weights_s * 1e3:.2f}, "
             f"overhead {engine.overhead_s * 1e3:.2f}, the rest KV cache and arithmetic",
             f"together   {running} x {output_tokens} tokens in {round_s:.2f} s",
