@@ -7,10 +7,12 @@ judged; vLLM has the last word.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 
 from backend import models
 from backend.build import Build
+from backend.flags import number
 from backend.gpu_checks import check_gpus
 from backend.hardware import Hardware, missing_instructions
 from backend.model_checks import check_adapters, check_context, check_draft, check_heads, check_numbers
@@ -58,6 +60,16 @@ def check_build(hardware: Hardware, build: Build, forward_compatible: bool = Fal
         )
 
 
+def check_batch(flags: Mapping[str, object]) -> None:
+    """A step writes a token for each sequence, so it needs room for as many (vllm/config/scheduler.py)."""
+    sequences, tokens = number(flags, "max-num-seqs", 0), number(flags, "max-num-batched-tokens", sys.maxsize)
+    if tokens < sequences:
+        raise Refusal(
+            f"--max-num-batched-tokens {tokens} is less than --max-num-seqs {sequences}, and a step takes a token of "
+            f"each: take at least {sequences}, or `-- --max-num-seqs {tokens}`."
+        )
+
+
 def check(
     hardware: Hardware,
     flags: Mapping[str, object],
@@ -65,12 +77,14 @@ def check(
     shape_of: Callable[[str], ModelShape] = models.shape,
 ) -> list[str]:
     """Judge the flags of a command; warnings about what would work. `shape` None: nothing is known of the model."""
+    check_batch(flags)
     if shape is not None:
         check_heads(flags, shape)
-    warnings = check_gpus(hardware, flags) if hardware.gpus else []
+    on_gpu = bool(hardware.gpus)
+    warnings = check_gpus(hardware, flags) if on_gpu else []
     if shape is not None:
-        check_context(flags, shape)
-        warnings += check_numbers(flags, shape)
+        check_context(flags, shape, on_gpu)
+        warnings += check_numbers(flags, shape, on_gpu)
         warnings += check_draft(flags, shape, shape_of)
         warnings += check_adapters(flags, shape)
     return warnings

@@ -34,6 +34,13 @@ CPU_PARAMETERS = 1.6e9  # up to about 1.5 billion a CPU writes at a bearable spe
 _UNITS = {"K": 1024, "M": 1024**2, "G": GIB, "k": 10**3, "m": 10**6, "g": 10**9, "": 1}
 
 
+def not_modelled(flags: Mapping[str, object], shape: ModelShape, on_cpu: bool) -> str | None:
+    """A flag that makes the arithmetic wrong, so that nothing may be refused by it."""
+    if on_cpu:  # the weights as they are, and the cache that is named, are all that is reckoned with
+        flags = {name: value for name, value in flags.items() if name in ("dtype", "quantization")}
+    return sizing.not_modelled(flags, shape)
+
+
 def check_gpu_memory(hardware: Hardware, flags: Mapping[str, object], shape: ModelShape) -> Fit:
     """The fit on the smallest of the GPUs used; raises Refusal with what is missing and what would fit.
 
@@ -90,7 +97,7 @@ def facts_of(gpu: Gpu) -> GpuFacts:
 
 def check_cpu_memory(hardware: Hardware, flags: Mapping[str, object], shape: ModelShape) -> list[str]:
     """Warnings where it would be slow or the cache may fill the memory; Refusal where the weights alone do."""
-    weights = (shape.linear_parameters * shape.bits + (shape.parameters - shape.linear_parameters) * 16) / 8 / GIB
+    weights = sizing.weight_bytes(shape, shape.quantization or "bf16") / GIB
     cache = size_bytes(flags.get("kv-cache-memory-bytes")) / GIB
     short = weights + CPU_ITSELF_GIB - hardware.memory_gib
     if short > 0:
@@ -142,13 +149,12 @@ def _would_fit(hardware: Hardware, gpu: Gpu, flags: Mapping[str, object], shape:
         remedies.insert(
             0, f"the model split among the GPUs, `-- --tensor-parallel-size {split} --data-parallel-size {replicas}`"
         )
-    plain = {name: value for name, value in flags.items() if name != "quantization"}
     others = [models.shape(name) for name in models.shipped()]
     copies = [other for other in others if other.quantization and same_family(other.id, shape.id)]
     smaller = [other for other in others if not other.quantization and other.parameters < shape.parameters]
     smaller.sort(key=lambda other: other.parameters, reverse=True)
     for candidates, what in ((copies, "its weights in 4 bits"), (smaller, "a smaller model")):
-        fitting = [other for other in candidates if other.id != shape.id and fit_on(gpu, plain, other).fits]
+        fitting = [other for other in candidates if other.id != shape.id and fit_on(gpu, flags, other).fits]
         if fitting:
             remedies.append(f"{what}, `--model {fitting[0].id}`")
     if split is not None and split > len(hardware.gpus):

@@ -29,8 +29,24 @@ COUNTS = (
     *("tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size"),
     *("max-num-seqs", "max-num-queued-reqs", "max-lora-rank"),
 )
-MAPPINGS = ("hf-overrides", "speculative-config")
+MAPPINGS = {  # each with an example
+    "hf-overrides": '{"max_position_embeddings": 65536}',
+    "speculative-config": '{"method": "ngram", "num_speculative_tokens": 4}',
+}
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def extra_flags(words: Sequence[str]) -> dict[str, object]:
+    """The same of words that are added to a command, which has its model and its profile; raises Refusal."""
+    if words and not words[0].startswith("-"):
+        raise Refusal(f"{words[0]} follows -- without a flag: a model is given before it, `--model {words[0]}`.")
+    flags = from_words(words)
+    if "config" in flags:
+        raise Refusal(
+            f"--config {flags['config']}: vLLM takes one such file, and is given that of the profile: write the "
+            "flags of yours after --, or run `vllm serve --config` by yourself."
+        )
+    return flags
 
 
 def from_words(words: Sequence[str]) -> dict[str, object]:
@@ -48,7 +64,7 @@ def from_words(words: Sequence[str]) -> dict[str, object]:
         elif name == "gpu-memory-utilization":
             value = _share(name, values)
         elif name in MAPPINGS and not isinstance(value, Mapping):
-            raise Refusal(f'--{name} {" ".join(values)}: this is not JSON, such as \'{{"method": "ngram"}}\'.')
+            raise Refusal(f"--{name} {' '.join(values)}: this is not JSON, such as '{MAPPINGS[name]}'.")
         _put(flags, name, value)
     return flags
 
@@ -78,8 +94,11 @@ def _whole(name: str, values: Sequence[str]) -> int:
 
 def _share(name: str, values: Sequence[str]) -> float:
     text = " ".join(values)
-    if re.fullmatch(r"\d*\.?\d+|1\.", text) and 0 < float(text) <= 1:
-        return float(text)
+    try:
+        if 0 < float(text) <= 1:
+            return float(text)
+    except ValueError:
+        pass
     raise Refusal(f"--{name} {text}: it is not a share between 0 and 1, such as 0.9.")
 
 
@@ -103,14 +122,14 @@ def to_words(flags: Mapping[str, object]) -> list[str]:
 
 
 def _groups(words: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Each flag with the words that follow it."""
+    """Each flag with the words that follow it; a short one that is not in SHORT is a flag, too, such as -O3."""
     name, values = "", list[str]()
     for word in words:
         given, equals, value = word.partition("=")
-        if word.startswith("--") or given in SHORT:
+        if re.match("--|-[A-Za-z]", word):
             if name:
                 yield name, values
-            name = SHORT.get(given, given.removeprefix("--"))
+            name = SHORT.get(given, given.lstrip("-"))
             name = ".".join([name.split(".")[0].replace("_", "-"), *name.split(".")[1:]])
             values = [value] if equals else []
         else:

@@ -50,13 +50,17 @@ def find(name: str) -> GpuFacts:
     """By id, alias, or the name that the driver reports ("l4", "L4", "NVIDIA L4")."""
     wanted = plain(name)
     for facts in known():
-        if wanted in {plain(known_as) for known_as in (facts.id, facts.name, *facts.aliases)}:
+        if wanted in _names(facts):
             return facts
-    near = [facts.id for facts in known() if len(wanted) > 1 and wanted in plain(facts.id)]
+    near = [facts.id for facts in known() if len(wanted) > 1 and any(wanted in name for name in _names(facts))]
     if near:
-        raise UnknownGpu(f"There are several GPUs {name!r}: did you mean {' or '.join(near)}?")
+        raise UnknownGpu(f"No GPU is known by the name {name!r}: did you mean {' or '.join(near)}?")
     names = ", ".join(facts.id for facts in known())
     raise UnknownGpu(f"Nothing is known of a GPU {name!r}; there are facts about {names}.")
+
+
+def _names(facts: GpuFacts) -> set[str]:
+    return {plain(name) for name in (facts.id, facts.name, *facts.aliases)}
 
 
 def plain(name: str) -> str:

@@ -1,6 +1,7 @@
 """From a wish to a checked command: the profile, what comes on top of it, its memory, warnings; or a refusal.
 
-Limits: a model whose shape can't be had is started without a check of its memory, with a warning.
+Limits: a model whose shape can't be had, or a flag that the arithmetic does not know, is started without a check of its
+memory, with a warning.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from dataclasses import dataclass, replace
 from backend import adapters, gpus, models
 from backend.build import Build
 from backend.checks import check, check_build
-from backend.fitting import check_cpu_memory, check_gpu_memory, near_miss
-from backend.flags import from_words, to_words
+from backend.fitting import check_cpu_memory, check_gpu_memory, near_miss, not_modelled
+from backend.flags import extra_flags, to_words
 from backend.hardware import Gpu, Hardware
 from backend.models import BrokenModel, UnknownModel
 from backend.profiles import Choice, choose
@@ -66,7 +67,7 @@ def plan(wish: Wish, hardware: Hardware, installed: Build, environment: Mapping[
     """Choose and check; raises Refusal, NoProfile, BadAdapter."""
     check_build(hardware, installed, environment.get("VLLM_ENABLE_CUDA_COMPATIBILITY", "0").lower() in ("1", "true"))
     on_cpu = installed.kind == "cpu" or not hardware.gpus
-    given = from_words(wish.extra)
+    given = extra_flags(wish.extra)
     choice = choose(hardware, wish.model, wish.profile, on_cpu, wish.options, given)
     added = {**choice.flags, **_lora(wish)}
     flags = {**choice.all_flags, **added, **given}
@@ -82,7 +83,10 @@ def plan(wish: Wish, hardware: Hardware, installed: Build, environment: Mapping[
         warnings += check(here, flags, None)
     else:
         warnings = check(here, flags, shape)
-        if on_cpu:
+        unknown = not_modelled(flags, shape, on_cpu)
+        if unknown is not None:
+            warnings.append(f"not checked whether it fits: the arithmetic here does not know {unknown}")
+        elif on_cpu:
             warnings += check_cpu_memory(here, flags, shape)
         else:
             fit = check_gpu_memory(here, flags, shape)

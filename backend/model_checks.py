@@ -9,11 +9,14 @@ from backend.adapters import BadAdapter
 from backend.flags import number
 from backend.models import ModelShape, UnknownModel
 from backend.profiles import BUNDLED_NAME, is_bundled
+from backend.quantization import whole
 from backend.refusal import Refusal
 
 # Plain FP8, of scale 1, ends at 448: docs/profiles.md says where Qwen2.5's keys go beyond it
 UNSCALED_CACHE = ("fp8", "fp8_e4m3", "fp8_e5m2")
 MOST_GPUS = 16  # of one host, so far
+# What the profile long-context is made for
+STRETCHED, STRETCHED_FROM, STRETCHED_TO = "qwen2.5", 32768, 131072
 
 
 def check_heads(flags: Mapping[str, object], shape: ModelShape) -> None:
@@ -34,13 +37,19 @@ def divides(size: int, shape: ModelShape) -> bool:
     return shape.heads % size == 0 and shared
 
 
-def check_context(flags: Mapping[str, object], shape: ModelShape) -> None:
+def check_context(flags: Mapping[str, object], shape: ModelShape, on_gpu: bool) -> None:
     """The length asked for against what the model was made for; YaRN costs short prompts quality, so never idly."""
     length = number(flags, "max-model-len", -1)
     overrides = flags.get("hf-overrides")
     overrides = overrides if isinstance(overrides, Mapping) else {}
     rope = overrides.get("rope_parameters", overrides.get("rope_scaling"))
     native = shape.max_position_embeddings
+    try:
+        limit = whole({"max_position_embeddings": native, **overrides}, "max_position_embeddings")
+    except ValueError as error:
+        raise Refusal(f"--hf-overrides: {error}: give it as the number of tokens, such as {native}.") from None
+    if rope is not None and not isinstance(rope, Mapping):
+        raise Refusal(f"--hf-overrides: rope_parameters is {rope!r}: give an object, as long-context.yaml has.")
     if isinstance(rope, Mapping) and "yarn" in (rope.get("rope_type"), rope.get("type")):
         if 0 < length <= native:
             raise Refusal(
@@ -49,24 +58,25 @@ def check_context(flags: Mapping[str, object], shape: ModelShape) -> None:
                 f"or ask for more than {native:,} with --max-model-len."
             )
         return
-    limit = overrides.get("max_position_embeddings", native)
-    if isinstance(limit, int) and length > limit:
+    if length > limit:
+        suits = on_gpu and STRETCHED in shape.id.lower() and native == STRETCHED_FROM and length <= STRETCHED_TO
+        stretched = f", or --profile long-context, which stretches it to {STRETCHED_TO:,} with YaRN" if suits else ""
         raise Refusal(
             f"--max-model-len {length} is more than the {limit:,} tokens that {shape.id} was made for, by "
-            f"{length - limit:,}: take at most {limit}, or --profile long-context, which stretches Qwen2.5's to "
-            "131,072 with YaRN."
+            f"{length - limit:,}: take at most {limit}{stretched}."
         )
 
 
-def check_numbers(flags: Mapping[str, object], shape: ModelShape) -> list[str]:
+def check_numbers(flags: Mapping[str, object], shape: ModelShape, on_gpu: bool) -> list[str]:
     """The kind of numbers of weights and cache."""
     asked = flags.get("quantization")
     if isinstance(asked, str):
         wanted, has = asked.removeprefix("auto_").split("_")[0], shape.quantization
         if has is None and wanted in ("awq", "gptq"):
+            possible = "take fp8, or" if on_gpu else "leave it out, or take"
             raise Refusal(
                 f"--quantization {asked}: the weights of {shape.id} are in 16 bits, and {wanted.upper()} can't be made "
-                "of them while loading: take fp8, or a copy of the model in 4 bits (and no --quantization)."
+                f"of them while loading: {possible} a copy of the model in 4 bits (and no --quantization)."
             )
         if has is not None and wanted == "fp8" and has in ("awq", "gptq"):
             raise Refusal(

@@ -17,9 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.quantization import Stored, stored, whole
+
 SHIPPED = Path(__file__).resolve().parent / "data" / "models"
 OWNER = "Qwen"  # of the shipped shapes
 KINDS = ("qwen2", "qwen3", "llama", "mistral")
+SIZES = (
+    *("hidden_size", "num_hidden_layers", "num_attention_heads"),
+    *("intermediate_size", "vocab_size", "max_position_embeddings"),
+)
+MISTRALS = "params.json"  # in Mistral's own format, which vLLM reads, too
 HUB_TIMEOUT_S = 5
 REMEDY = "Give a local folder with a config.json, or one of {shipped}."
 
@@ -29,7 +36,7 @@ class UnknownModel(Exception):
 
 
 class BrokenModel(UnknownModel):
-    """There is a config.json, and vLLM could not read it either."""
+    """vLLM could not load it either: its config.json is not one, or there is no such folder."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,8 @@ class ModelShape:
     quantization: str | None
     """ "gptq", "awq", "fp8", ... as the checkpoint says; None: 16 bits"""
     bits: int
-    group_size: int | None
+    bytes_per_weight: float
+    """Inside the layers, with the scales that quantization adds"""
     half: bool
     """Whether the checkpoint is in FP16 rather than BF16"""
 
@@ -87,7 +95,9 @@ def from_config(model: str, values: Mapping[str, Any]) -> ModelShape:
     try:
         return _count(model, values)
     except (TypeError, AttributeError, ValueError, ZeroDivisionError) as error:
-        raise BrokenModel(f"The config.json of {model} holds a value of the wrong kind ({error}).") from error
+        raise BrokenModel(
+            f"The config.json of {model} can't be right ({error}): take the one that was published with the model."
+        ) from error
 
 
 def _count(model: str, values: Mapping[str, Any]) -> ModelShape:
@@ -95,13 +105,13 @@ def _count(model: str, values: Mapping[str, Any]) -> ModelShape:
     kind = values.get("model_type")
     if kind not in KINDS:
         raise UnknownModel(f"{model} is of the kind {kind!r}; the arithmetic here is for {', '.join(KINDS)} only.")
-    try:
-        hidden, layers, heads = values["hidden_size"], values["num_hidden_layers"], values["num_attention_heads"]
-        inner, vocab, longest = values["intermediate_size"], values["vocab_size"], values["max_position_embeddings"]
-    except KeyError as error:
-        raise UnknownModel(f"The config.json of {model} has no {error.args[0]!r}.") from error
-    kv_heads = values.get("num_key_value_heads") or heads
-    head_dim = values.get("head_dim") or hidden // heads
+    for key in SIZES:
+        if key not in values:
+            raise UnknownModel(f"The config.json of {model} has no {key!r}.")
+    hidden, layers, heads, inner, vocab, longest = (whole(values, key) for key in SIZES)
+    kv_heads = heads if values.get("num_key_value_heads") is None else whole(values, "num_key_value_heads")
+    given = values if values.get("head_dim") is not None else {"head_dim": hidden // heads}
+    head_dim = whole(given, "head_dim")
     tied = bool(values.get("tie_word_embeddings", False))
     queries, keys = heads * head_dim, kv_heads * head_dim
     linear = layers * (hidden * (2 * queries + 2 * keys) + 3 * hidden * inner)
@@ -109,7 +119,10 @@ def _count(model: str, values: Mapping[str, Any]) -> ModelShape:
     norms = layers * (2 * hidden + (2 * head_dim if kind == "qwen3" else 0)) + hidden
     embedding = vocab * hidden
     quantized = values.get("quantization_config") or {}
+    weights = stored(quantized) if quantized else Stored(16, 2.0)
     method = quantized.get("quant_method")
+    if weights is None or (quantized and not isinstance(method, str)):
+        raise UnknownModel(f"{model} is quantized by {method!r}, and how many bits that takes is not known here.")
     return ModelShape(
         id=model,
         layers=layers,
@@ -125,8 +138,8 @@ def _count(model: str, values: Mapping[str, Any]) -> ModelShape:
         embedding_parameters=embedding,
         linear_parameters=linear,
         quantization=method,
-        bits=quantized.get("bits", 8) if method else 16,
-        group_size=quantized.get("group_size"),
+        bits=weights.bits,
+        bytes_per_weight=weights.bytes,
         half=values.get("torch_dtype", values.get("dtype")) == "float16",
     )
 
@@ -140,10 +153,13 @@ def _read(file: Path, model: str) -> dict[str, Any]:
     try:
         return _parse(file.read_bytes(), model)
     except OSError as error:
-        raise UnknownModel(f"{model} is a folder without a readable config.json. {_remedy()}") from error
+        kind = UnknownModel if file.with_name(MISTRALS).is_file() else BrokenModel
+        raise kind(f"{model} is a folder without a readable config.json. {_remedy()}") from error
 
 
 def _download(model: str) -> dict[str, Any]:
+    if model.startswith((".", "/", "~")) and not Path(model).exists():
+        raise BrokenModel(f"There is no folder {model}. {_remedy()}")
     if model.count("/") != 1 or model.startswith((".", "/", "~")):
         raise UnknownModel(f"{model} is neither a folder nor a name on the hub (owner/name). {_remedy()}")
     if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "ON", "YES", "TRUE"):

@@ -144,7 +144,7 @@ def is_quantized(model: str) -> bool:
             values = json.loads(config.read_text(encoding="utf-8"))
         except ValueError as error:
             raise NoProfile(f"The config.json of {model} is not JSON: {error}.") from error
-        return isinstance(values, dict) and "quantization_config" in values
+        return isinstance(values, dict) and bool(values.get("quantization_config"))  # as `models` counts
     return QUANTIZED.search(model.rpartition("/")[2]) is not None
 
 

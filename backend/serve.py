@@ -14,13 +14,16 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from backend import build
 from backend.adapters import BadAdapter
+from backend.console import exit_with
 from backend.data import BadData
+from backend.flags import extra_flags
 from backend.gpus import UnknownGpu
 from backend.hardware import detect
 from backend.launch_plan import Plan, Wish, plan, simulated
@@ -119,6 +122,20 @@ def check_address(host: str, port: int) -> None:
         raise Refusal(f"--port {port}: give a number from 1 to {LAST_PORT}.")
 
 
+def check_free(host: str, port: int) -> None:
+    """vLLM would find out after loading its code only; raises Refusal."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host, port), family=family):
+            return
+    except OSError as error:
+        why = (error.strerror or str(error)).partition(" (")[0]
+        raise Refusal(
+            f"Nothing can listen at {host}, port {port} ({why}): end what listens there (`ss -ltnp` shows it), or give "
+            "another --port or --host."
+        ) from None
+
+
 def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
     """Does not return unless it is a dry run or there is nothing to start."""
     options, extra = parse(sys.argv[1:] if argv is None else argv)
@@ -136,6 +153,8 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] = os.
                 f"There is no vLLM in this Python ({sys.executable}): use .venv-backend/bin/python, which `make "
                 "install` makes, or --dry-run to see the command."
             )
+        if not (options.dry_run or options.gpu or {"host", "port", "uds"} & set(extra_flags(extra))):
+            check_free(options.host, options.port)
     except (NoProfile, Refusal, UnknownGpu, BadAdapter, BadData) as error:
         print(error, file=sys.stderr)
         return 2
@@ -148,4 +167,4 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] = os.
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

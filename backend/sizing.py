@@ -6,7 +6,7 @@
     KV cache   memory x utilization - weights - overhead; a token takes 2 x layers x KV heads x head size x bytes
 
 The fixed part is calibrated on one measurement (`backend/calibration.py`). Everything here is an estimate.
-Limits: no mixture of experts, no pipeline parallelism, no draft model or adapters.
+Limits: no mixture of experts, no draft model or adapters; what flags it does not know, `not_modelled` says.
 """
 
 from __future__ import annotations
@@ -27,6 +27,17 @@ UTILIZATION = 0.92  # vLLM's default
 LARGE_GPU_GIB = 70  # vLLM's limit for larger default batches; its A100 rule is in `batch_limits`
 HALF = ("half", "float16")
 BITS_16 = ("bf16", "fp16")
+ONLINE = ("fp8", "int8")  # what vLLM makes of 16-bit weights while loading: 8 bits of either kind
+CACHE_16_BITS = ("auto", "float16", "bfloat16")
+CACHE_8_BITS = ("fp8", "int8")  # beginnings; fp8_e4m3, int8_per_token_head, …
+# Flags for memory that are not reckoned with, each with the value that changes nothing
+NOT_MODELLED: Mapping[str, object] = {
+    "pipeline-parallel-size": 1,
+    "prefill-context-parallel-size": 1,
+    "decode-context-parallel-size": 1,
+    "cpu-offload-gb": 0,
+    "kv-cache-memory-bytes": None,
+}
 
 
 @dataclass(frozen=True)
@@ -34,10 +45,11 @@ class Serving:
     """What the flags of a command mean for memory and speed."""
 
     quantization: str
-    """Of the weights: bf16, fp16, fp8, gptq, awq"""
+    """Of the weights: bf16, fp16, fp8, gptq, awq, …"""
+    weight_bits: int
     kv_cache_bits: int
     kv_scale_bytes: int
-    """Beside each head's key, and its value, of a token: the scale of `fp8_per_token_head`"""
+    """Beside each head's key, and its value, of a token: the scale of `fp8_per_token_head` and its like"""
     tensor_parallel_size: int
     data_parallel_size: int
     gpu_memory_utilization: float
@@ -82,10 +94,12 @@ def serving(flags: Mapping[str, object], shape: ModelShape, facts: GpuFacts) -> 
     overrides = values.get("hf-overrides") or {}
     longest = overrides.get("max_position_embeddings", shape.max_position_embeddings)
     sequences, tokens = batch_limits(facts)
+    quantization, cache = weights(values, shape, facts), str(values.get("kv-cache-dtype", "auto"))
     return Serving(
-        quantization=weights(values, shape, facts),
-        kv_cache_bits=8 if str(values.get("kv-cache-dtype", "auto")).startswith("fp8") else 16,
-        kv_scale_bytes=4 if values.get("kv-cache-dtype") == "fp8_per_token_head" else 0,
+        quantization=quantization,
+        weight_bits=shape.bits if shape.quantization or quantization in BITS_16 else 8,
+        kv_cache_bits=8 if cache.startswith(CACHE_8_BITS) else 16,
+        kv_scale_bytes=4 if cache.endswith("8_per_token_head") else 0,
         tensor_parallel_size=values.get("tensor-parallel-size", 1),
         data_parallel_size=values.get("data-parallel-size", 1),
         gpu_memory_utilization=values.get("gpu-memory-utilization", UTILIZATION),
@@ -108,6 +122,20 @@ def weights(flags: Mapping[str, object], shape: ModelShape, facts: GpuFacts) -> 
     return "bf16"
 
 
+def not_modelled(flags: Mapping[str, object], shape: ModelShape) -> str | None:
+    """The first of the flags whose effect on memory is not reckoned with here."""
+    for name, without in NOT_MODELLED.items():
+        if flags.get(name, without) != without:
+            return f"--{name} {flags[name]}"
+    if flags.get("dtype") in ("float", "float32"):
+        return f"--dtype {flags['dtype']}"
+    quantization = flags.get("quantization")
+    if shape.quantization is None and quantization is not None and str(quantization).split("_")[0] not in ONLINE:
+        return f"--quantization {quantization}"
+    cache = str(flags.get("kv-cache-dtype", "auto"))
+    return None if cache in CACHE_16_BITS or cache.startswith(CACHE_8_BITS) else f"--kv-cache-dtype {cache}"
+
+
 def batch_limits(facts: GpuFacts) -> tuple[int, int]:
     """vLLM's defaults for a server: sequences at once, and tokens per step (0.32.0, EngineArgs)."""
     large = facts.memory_gib >= LARGE_GPU_GIB and "a100" not in facts.id
@@ -122,12 +150,8 @@ def weight_bytes(shape: ModelShape, quantization: str) -> float:
 
 
 def bytes_per_weight(shape: ModelShape, quantization: str) -> float:
-    """Inside the layers: 4-bit weights carry a 16-bit scale and a 4-bit zero point per group."""
-    if quantization in BITS_16:
-        return 2.0
-    if quantization == "fp8":
-        return 1.0
-    return shape.bits / 8 + (2.5 / shape.group_size if shape.group_size and shape.group_size > 0 else 0)
+    """Inside the layers: as the checkpoint has them, or in the 8 bits that vLLM makes of 16."""
+    return shape.bytes_per_weight if shape.quantization or quantization in BITS_16 else 1.0
 
 
 def kv_bytes_per_token(shape: ModelShape, serving: Serving) -> int:

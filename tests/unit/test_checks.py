@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -13,32 +11,12 @@ from backend.build import Build
 from backend.checks import Refusal, check, check_build
 from backend.fitting import check_cpu_memory, check_gpu_memory, size_bytes
 from backend.hardware import Gpu, Hardware
-from backend.models import ModelShape, UnknownModel
-from backend.profiles import BUNDLED_MODEL, FOLDER, profiles
+from backend.models import ModelShape
+from backend.profiles import FOLDER, profiles
+from tests.unit.launcher_plans import A100, CPU, L4, QWEN, T4, YARN, machine, refusal
 
 CUDA_13 = Build("cuda", (13, 0))
-CPU = Hardware("Linux", "x86_64", 2, ("avx2", "fma"), 8.0, "8.0 GiB free of 16.0 GiB", (), "no NVIDIA driver")
-L4 = Gpu("NVIDIA L4", 22.5, 22.3, (8, 9))
-T4 = Gpu("Tesla T4", 15.0, 14.9, (7, 5))
-A100 = Gpu("NVIDIA A100-SXM4-80GB", 80.0, 79.5, (8, 0))
-QWEN = models.shape("Qwen/Qwen2.5-7B-Instruct")
 SMALL = models.shape("Qwen/Qwen2.5-0.5B-Instruct")
-BUNDLED = models.shape(str(BUNDLED_MODEL))
-YARN = {
-    "max_position_embeddings": 131072,
-    "rope_parameters": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768},
-}
-
-
-def machine(*gpus: Gpu, driver: str = "580.159.04", cuda: tuple[int, int] = (13, 0)) -> Hardware:
-    numbered = tuple(replace(gpu, index=index) for index, gpu in enumerate(gpus))
-    return replace(CPU, gpus=numbered, gpu_reason="found: them", driver=driver, cuda=cuda)
-
-
-def refusal(hardware: Hardware, shape: ModelShape | None = QWEN, **flags: object) -> str:
-    with pytest.raises(Refusal) as refused:
-        check(hardware, {name.replace("_", "-"): value for name, value in flags.items()}, shape)
-    return str(refused.value)
 
 
 # --- the build of vLLM and the machine
@@ -120,91 +98,6 @@ def test_a_smaller_share_fits_beside_the_others() -> None:
     ]
 
 
-# --- the model
-
-
-def test_tensor_parallelism_that_does_not_divide_the_heads() -> None:
-    said = refusal(machine(*[A100] * 8), tensor_parallel_size=8)
-    assert "8 does not divide the 28 attention heads (4 for keys and values)" in said
-    assert "take one of 1, 2, 4;" in said
-    assert check(machine(*[A100] * 4), {"tensor-parallel-size": 4}, QWEN) == []
-
-
-def test_a_context_longer_than_the_model_was_made_for() -> None:
-    """The article's command."""
-    said = refusal(machine(A100), max_model_len=131072)
-    assert "more than the 32,768 tokens that Qwen/Qwen2.5-7B-Instruct was made for, by 98,304" in said
-    assert "at most 32768, or --profile long-context" in said
-
-
-@pytest.mark.parametrize("length", [8192, 32768])
-def test_yarn_without_need(length: int) -> None:
-    said = refusal(machine(A100), hf_overrides=YARN, max_model_len=length)
-    assert said.startswith(
-        f"YaRN without need: Qwen/Qwen2.5-7B-Instruct reads 32,768 tokens without it, and {length:,}"
-    )
-    assert "leave out --hf-overrides" in said
-
-
-def test_yarn_where_it_is_needed() -> None:
-    assert check(machine(A100), {"hf-overrides": YARN, "max-model-len": 131072}, QWEN) == []
-
-
-def test_a_draft_model_of_another_vocabulary() -> None:
-    said = refusal(machine(A100), speculative_config={"model": SMALL.id, "num_speculative_tokens": 3})
-    assert "another vocabulary (151,936 tokens) than Qwen/Qwen2.5-7B-Instruct (152,064)" in said
-    assert "--speculative ngram" in said
-    (warning,) = check(machine(A100), {"speculative-config": {"method": "ngram"}}, QWEN)
-    assert "JSON switch off" in warning
-
-
-def test_a_draft_model_that_nothing_is_known_of() -> None:
-    def unknown(model: str) -> ModelShape:
-        raise UnknownModel(f"no {model}")
-
-    flags = {"speculative-config": {"model": "a/b", "method": "draft_model"}}
-    assert check(machine(A100), flags, QWEN, unknown)[1:] == ["the draft model's vocabulary was not checked: no a/b"]
-
-
-# --- adapters
-
-PIRATE = Path("backend/demo_model/adapters/pirate")
-
-
-def test_an_adapter_of_another_base_model() -> None:
-    said = refusal(CPU, SMALL, lora_modules=[f"pirate={PIRATE}"])
-    assert "The adapter pirate belongs to another base model, pagoda-demo: it has hidden size 384" in said
-    assert "Qwen/Qwen2.5-0.5B-Instruct has 24 layers, hidden size 896" in said
-    assert "serve its base with --model" in said
-
-
-def test_an_adapter_of_this_model() -> None:
-    flags = {"lora-modules": [f"pirate={PIRATE}"], "served-model-name": "pagoda-demo"}
-    assert check(CPU, flags, BUNDLED) == []
-
-
-def test_an_adapter_that_fits_but_names_another_base(tmp_path: Path) -> None:
-    for file in PIRATE.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    config = json.loads((tmp_path / "adapter_config.json").read_text())
-    (tmp_path / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "org/other"}))
-    (warning,) = check(CPU, {"lora-modules": f"it={tmp_path}"}, BUNDLED)
-    assert warning == "the adapter it fits, but was trained for org/other"
-
-
-def test_an_adapter_of_a_higher_rank_than_allowed(tmp_path: Path) -> None:
-    for file in PIRATE.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    config = json.loads((tmp_path / "adapter_config.json").read_text())
-    (tmp_path / "adapter_config.json").write_text(json.dumps({**config, "r": 40}))
-    said = refusal(CPU, BUNDLED, lora_modules=f"it={tmp_path}", max_lora_rank=32)
-    assert said == "The adapter it has rank 40 and --max-lora-rank is 32: add `-- --max-lora-rank 64`."
-
-
-def test_a_folder_without_an_adapter(tmp_path: Path) -> None:
-    assert "The adapter it can't be read (No such file" in refusal(CPU, BUNDLED, lora_modules=f"it={tmp_path}")
-
-
 # --- memory
 
 
@@ -235,6 +128,12 @@ def test_fault_71_a_context_that_does_not_fit_names_the_one_that_does() -> None:
     check_gpu_memory(machine(L4), {**flags, "max-model-len": length}, QWEN)
     assert "--quantization fp8" in said
     check_gpu_memory(machine(L4), {**flags, "quantization": "fp8"}, QWEN)
+
+
+def test_a_smaller_model_is_looked_for_with_the_same_flags() -> None:
+    large = models.shape("Qwen/Qwen2.5-32B-Instruct")
+    said = too_large(machine(L4), large, quantization="fp8", max_model_len=-1)
+    assert "--model Qwen/Qwen2.5-14B-Instruct" in said
 
 
 def test_a_large_model_is_offered_more_gpus() -> None:

@@ -57,6 +57,8 @@ def test_a_mapping_is_written_as_json() -> None:
         (["--max-num-batched-tokens", "4k"], {"max-num-batched-tokens": 4000}),
         (["--max-num-batched-tokens", "1.5k"], {"max-num-batched-tokens": 1500}),
         (["--gpu-memory-utilization", "1"], {"gpu-memory-utilization": 1.0}),
+        (["--gpu-memory-utilization", "9e-1"], {"gpu-memory-utilization": 0.9}),
+        (["--max-num-seqs", "4", "-O3"], {"max-num-seqs": 4, "O3": True}),
     ],
 )
 def test_numbers_are_read_as_vllm_reads_them(words: list[str], flags: dict[str, object]) -> None:
@@ -72,9 +74,10 @@ def test_numbers_are_read_as_vllm_reads_them(words: list[str], flags: dict[str, 
         (["-tp", "0"], "--tensor-parallel-size 0: give a whole number of 1 or more"),
         (["--max-num-seqs"], "--max-num-seqs: give a whole number"),
         (["--gpu-memory-utilization", "1.5"], "--gpu-memory-utilization 1.5: it is not a share between 0 and 1"),
+        (["--gpu-memory-utilization", "nan"], "--gpu-memory-utilization nan: it is not a share between 0 and 1"),
         (["--gpu-memory-utilization", "much"], "--gpu-memory-utilization much: it is not a share between 0 and 1"),
-        (["--speculative-config", '{"broken'], '--speculative-config {"broken: this is not JSON'),
-        (["--hf-overrides", "{bad"], "--hf-overrides {bad: this is not JSON"),
+        (["--speculative-config", '{"broken'], '--speculative-config {"broken: this is not JSON, such as \'{"method"'),
+        (["--hf-overrides", "{bad"], '--hf-overrides {bad: this is not JSON, such as \'{"max_position_embeddings"'),
         (["--hf-overrides", "word"], "--hf-overrides word: this is not JSON"),
     ],
 )

@@ -31,6 +31,16 @@ def test_a_card_is_found_by_id_alias_and_drivers_name(name: str, id: str) -> Non
     assert find(name).id == id
 
 
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("h10", "h100"), ("h100-sxm", "h100"), ("A100-80G", "a100-80"), ("a100", "a100-40 or a100-80")],
+)
+def test_a_part_of_a_name_suggests_the_whole(name: str, near: str) -> None:
+    with pytest.raises(UnknownGpu) as raised:
+        find(name)
+    assert str(raised.value) == f"No GPU is known by the name {name!r}: did you mean {near}?"
+
+
 @pytest.mark.parametrize("name", ["NVIDIA H100 PCIe", "NVIDIA A10G", "NVIDIA GeForce RTX 3090 Ti", "L40", ""])
 def test_another_card_is_not_taken_for_a_known_one(name: str) -> None:
     with pytest.raises(UnknownGpu, match=r"there are facts about t4, rtx3090, .*h200"):

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.models import UnknownModel, config, shape, shipped
+from backend.models import BrokenModel, UnknownModel, config, shape, shipped
+from backend.profiles import is_quantized
 
 BUNDLED = Path(__file__).resolve().parents[2] / "backend/demo_model/weights"
 
@@ -41,7 +42,8 @@ def test_a_shipped_shape_has_the_published_size(
 @pytest.mark.parametrize(("model", "method"), [("GPTQ-Int4", "gptq"), ("AWQ", "awq")])
 def test_a_quantized_shape_says_so(model: str, method: str) -> None:
     found = shape(f"Qwen/Qwen2.5-7B-Instruct-{model}")
-    assert (found.quantization, found.bits, found.group_size, found.half) == (method, 4, 128, True)
+    assert (found.quantization, found.bits, found.half) == (method, 4, True)
+    assert found.bytes_per_weight == 0.5 + 2.5 / 128, "a scale and a zero point for each 128"
     assert found.parameters == shape("Qwen/Qwen2.5-7B-Instruct").parameters
 
 
@@ -60,6 +62,77 @@ def test_other_kinds_are_counted_with_their_own_biases_and_norms(tmp_path: Path)
     assert shape(str(tmp_path)).parameters == 4 * 128 + 3 * 128 + 2 * 8 + 2 * 8 + 8 + 2 * 80
 
 
+GROUP = {"num_bits": 4, "type": "int", "group_size": 128}
+
+
+@pytest.mark.parametrize(
+    ("quantized", "bits", "size"),
+    [
+        (None, 16, 2.0),
+        ({}, 16, 2.0),
+        ({"quant_method": "gptq", "bits": 8, "group_size": -1}, 8, 1.0),
+        ({"quant_method": "fp8", "weight_block_size": [128, 128]}, 8, 1.0),
+        ({"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": GROUP}}}, 4, 0.5 + 2.5 / 128),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"a": {"weights": GROUP}, "b": {"weights": {"num_bits": 8}}, "c": {"weights": None}},
+            },
+            *(8, 1.0),
+        ),
+        (
+            {
+                "quant_method": "modelopt",
+                "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "float", "group_size": 16}}},
+            },
+            *(4, 0.5 + 1 / 16),
+        ),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, 4, 0.5 + 2.5 / 64),
+        ({"quant_method": "bitsandbytes", "load_in_8bit": True}, 8, 1.0),
+        ({"quant_method": "mxfp4"}, 4, 0.5 + 1 / 32),
+    ],
+)
+def test_each_method_says_its_bits_in_its_own_words(quantized: object, bits: int, size: float, tmp_path: Path) -> None:
+    write(tmp_path, **{**config("Qwen/Qwen2.5-7B-Instruct"), "quantization_config": quantized})
+    found = shape(str(tmp_path))
+    assert (found.bits, found.bytes_per_weight) == (bits, size)
+    assert is_quantized(str(tmp_path)) is (found.quantization is not None)
+
+
+@pytest.mark.parametrize("quantized", [{"quant_method": "quip"}, {"bits": 4}, {"quant_method": "compressed-tensors"}])
+def test_a_method_that_is_not_known_is_not_guessed(quantized: object, tmp_path: Path) -> None:
+    write(tmp_path, **{**config("Qwen/Qwen2.5-7B-Instruct"), "quantization_config": quantized})
+    with pytest.raises(UnknownModel, match="how many bits that takes is not known here") as raised:
+        shape(str(tmp_path))
+    assert not isinstance(raised.value, BrokenModel)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("num_hidden_layers", 0, "num_hidden_layers is 0, not a whole number from 1 to 2,147,483,647"),
+        ("num_hidden_layers", -3, "num_hidden_layers is -3"),
+        ("num_hidden_layers", True, "num_hidden_layers is True"),
+        ("hidden_size", float("nan"), "hidden_size is nan"),
+        ("hidden_size", 4096.5, "hidden_size is 4096.5"),
+        ("hidden_size", 8, "head_dim is 0"),
+        ("num_key_value_heads", 0, "num_key_value_heads is 0"),
+        ("vocab_size", 10**300, "vocab_size is 1000"),
+        ("max_position_embeddings", None, "max_position_embeddings is None"),
+        ("quantization_config", {"quant_method": "gptq", "bits": "4"}, "bits is '4', not a whole number from 1 to 16"),
+        ("quantization_config", {"quant_method": "gptq", "bits": 0}, "bits is 0"),
+        ("quantization_config", {"quant_method": "gptq", "bits": 4, "group_size": "x"}, "group_size is 'x'"),
+        ("quantization_config", "gptq", "'str' object"),
+    ],
+)
+def test_a_size_that_can_not_be_is_named(key: str, value: object, said: str, tmp_path: Path) -> None:
+    write(tmp_path, **{**config("Qwen/Qwen2.5-7B-Instruct"), key: value})
+    with pytest.raises(BrokenModel) as raised:
+        shape(str(tmp_path))
+    assert f"can't be right ({said}" in str(raised.value)
+    assert str(raised.value).endswith("take the one that was published with the model.")
+
+
 def write(folder: Path, **values: object) -> None:
     (folder / "config.json").write_text(json.dumps(values), encoding="utf-8")
 
@@ -75,8 +148,12 @@ def test_what_the_arithmetic_is_not_made_for_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnknownModel, match=r"is not JSON"):
         shape(str(tmp_path))
     (tmp_path / "config.json").unlink()
-    with pytest.raises(UnknownModel, match=r"is a folder without a readable config.json. Give a local folder"):
+    with pytest.raises(BrokenModel, match=r"is a folder without a readable config.json. Give a local folder"):
         shape(str(tmp_path))
+    (tmp_path / "params.json").touch()  # a model in Mistral's format: nothing is known of it, and vLLM reads it
+    with pytest.raises(UnknownModel) as raised:
+        shape(str(tmp_path))
+    assert not isinstance(raised.value, BrokenModel)
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -133,8 +210,10 @@ def test_a_shipped_or_cached_shape_asks_nobody(hub: type[Hub], tmp_path: Path) -
 def test_offline_and_nonsense_are_said_with_a_remedy(hub: type[Hub], monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnknownModel, match=r"nonsense is neither a folder nor a name on the hub .*Qwen2.5-7B-Instruct"):
         shape("nonsense")
-    with pytest.raises(UnknownModel, match=r"neither a folder nor a name"):
+    with pytest.raises(BrokenModel, match=r"There is no folder \./missing\. Give a local folder"):
         shape("./missing")
+    with pytest.raises(UnknownModel, match=r"neither a folder nor a name"):
+        shape("s3://bucket/model")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(UnknownModel, match=r"HF_HUB_OFFLINE forbids asking. Give a local folder"):
         shape("owner/model")

@@ -1,42 +1,33 @@
-"""`python -m backend.serve`: what it chooses, prints and refuses, and that it becomes vLLM."""
+"""`python -m backend.serve`: what it prints and refuses, and that it becomes vLLM."""
 
 from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
-from backend import build, launch_plan, models, serve
+from backend import build, serve
 from backend.build import Build
-from backend.hardware import Gpu, Hardware
-from backend.launch_plan import Plan, Wish, plan
-from backend.models import SHIPPED, UnknownModel
+from backend.launch_plan import Wish
+from backend.models import SHIPPED
 from backend.profiles import BUNDLED_MODEL, FOLDER
 from chat.settings import Settings
-
-ROOT = Path(__file__).resolve().parents[2]
-PIRATE = "backend/demo_model/adapters/pirate"
-CPU = Hardware("Linux", "x86_64", 2, ("avx2", "fma"), 8.0, "8.0 GiB free of 16.0 GiB", (), "no NVIDIA driver")
-NO_VLLM = Build(None)
+from tests.unit.launcher_plans import PIRATE, ROOT, planned
 
 
-def planned(*words: str, hardware: Hardware = CPU, gpu: str | None = None, gpus: int = 1) -> Plan:
-    options, extra = serve.parse(words)
-    wish = serve.wish(options, extra)
-    if gpu is not None:
-        hardware = launch_plan.simulated(hardware, gpu, gpus)
-    return plan(wish, hardware, NO_VLLM, {})
-
-
-def run(*words: str) -> subprocess.CompletedProcess[str]:
+def run(*words: str, environment: Mapping[str, str] = MappingProxyType({})) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "backend.serve", *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
 
 
 def test_the_command_gives_vllm_the_profile_the_model_and_the_address() -> None:
@@ -107,26 +98,6 @@ def test_it_knows_what_is_installed(
     assert build.installed() == expected
 
 
-# --- another machine's command
-
-
-@pytest.mark.parametrize(
-    ("gpu", "gpus", "profile", "words"),
-    [
-        ("l4", 1, "l4-fp8", ()),
-        ("NVIDIA L4", 2, "l4-fp8", ("--data-parallel-size", "2")),
-        ("t4", 1, "t4-gptq", ()),
-        ("h200", 1, "h200-fp8", ()),
-    ],
-)
-def test_another_machines_command(gpu: str, gpus: int, profile: str, words: tuple[str, ...]) -> None:
-    made = planned(gpu=gpu, gpus=gpus)
-    assert (made.choice.name, made.words) == (profile, words)
-    assert made.warnings == ()
-    assert "KV cache" in made.memory
-    assert made.environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
-
-
 def test_an_unknown_gpu_ends_it_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert serve.main(["--gpu", "l5"]) == 2
     assert "'l5'" in capsys.readouterr().err
@@ -137,48 +108,10 @@ def test_the_number_of_gpus_must_be_one(capsys: pytest.CaptureFixture[str]) -> N
     assert "--gpus 0: give how many there are" in capsys.readouterr().err
 
 
-def test_a_part_of_a_gpu_is_given_to_vllm_by_its_uuid() -> None:
-    part = Gpu("NVIDIA A100-SXM4-40GB MIG 3g.20gb", 19.5, 19.5, (8, 0), mig=True, uuid="MIG-large")
-    hardware = Hardware("Linux", "x86_64", 8, ("avx2", "fma"), 64.0, "64 GiB free", (part,), "found", "580.1", (13, 0))
-    assert plan(Wish(), hardware, NO_VLLM, {}).environment["CUDA_VISIBLE_DEVICES"] == "MIG-large"
-    told = plan(Wish(), hardware, NO_VLLM, {"CUDA_VISIBLE_DEVICES": "MIG-large"})
-    assert "CUDA_VISIBLE_DEVICES" not in told.environment
-
-
-# --- options
-
-
-def test_an_adapter_takes_the_smallest_rank_that_holds_it() -> None:
-    made = planned("--lora", f"pirate={PIRATE}")
-    assert made.words[0] == "--enable-lora"
-    line = " ".join(made.words)
-    assert f"--lora-modules pirate={PIRATE}" in line
-    assert "--max-lora-rank 8" in line
-    assert line.count("--max-lora-rank") == 1
-    assert made.warnings == ()
-
-
 @pytest.mark.parametrize("word", ["pirate", "pirate=", f"={PIRATE}"])
 def test_an_adapter_needs_a_name_and_a_folder(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert serve.main(["--dry-run", "--lora", word]) == 2
     assert f"--lora {word}: give a name and a folder" in capsys.readouterr().err
-
-
-def test_speculative_decoding_and_an_8_bit_cache_are_asked_for() -> None:
-    words = planned("--speculative", "ngram", "--fp8-kv-cache", gpu="h100").words
-    assert "--speculative-config" in words
-    assert "--kv-cache-dtype" in words
-
-
-# --- what is said
-
-
-def test_a_model_that_nothing_is_known_of_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(model: str) -> models.ModelShape:
-        raise UnknownModel(f"nothing known of {model}")
-
-    monkeypatch.setattr(models, "shape", unknown)
-    assert planned("--model", "a/b").warnings == ("not checked whether it fits: nothing known of a/b",)
 
 
 def test_vllms_own_flags_are_judged_too(capsys: pytest.CaptureFixture[str]) -> None:
@@ -220,6 +153,31 @@ def test_without_vllm_it_says_where_there_is_one() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_taken_port_is_said_before_anything_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def become(*_: object) -> None:
+        raise SystemExit("vLLM")
+
+    monkeypatch.setattr(build, "installed", lambda: Build("cpu"))
+    monkeypatch.setattr(os, "execve", become)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert serve.main(["--port", port]) == 2
+        assert f"at 127.0.0.1, port {port} (Address already in use): end what" in capsys.readouterr().err
+        assert serve.main(["--port", port, "--dry-run"]) == 0
+        with pytest.raises(SystemExit):
+            serve.main(["--port", port, "--", "--port", "1"])
+    with pytest.raises(SystemExit):
+        serve.main(["--port", port])
+
+
+def test_an_output_that_can_not_show_every_character() -> None:
+    done = run("--gpu", "l4", "--gpus", "2", environment={"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2 ? NVIDIA L4" in done.stdout
+
+
 def test_it_becomes_vllm(tmp_path: Path) -> None:
     """Same process, its exit code, its arguments: with a stand-in for the package."""
     module = tmp_path / "vllm/entrypoints/openai"
@@ -235,33 +193,10 @@ def test_it_becomes_vllm(tmp_path: Path) -> None:
     assert process.returncode == 7
 
 
-# --- what a newcomer tried
-
-
-@pytest.mark.parametrize(
-    ("gpus", "extra", "reason", "words"),
-    [
-        (2, "-tp 2", "1 replica on 2 cards", "-tp 2"),
-        (4, "--tensor-parallel-size 2", "2 replicas on 4 cards", "--data-parallel-size 2 --tensor-parallel-size 2"),
-        (3, "-tp 2", "1 replica on 2 of 3 cards", "-tp 2"),
-        (2, "-tp 2 -dp 1", "1 replica on 2 cards", "-tp 2 -dp 1"),
-        (2, "--data-parallel-size 1", "1 replica on 1 of 2 cards", "--data-parallel-size 1"),
-    ],
-)
-def test_tensor_parallelism_leaves_the_other_cards_to_replicas(gpus: int, extra: str, reason: str, words: str) -> None:
-    made = planned("--", *extra.split(), gpu="h100", gpus=gpus)
-    assert made.choice.reason.endswith(f"; {reason}")
-    assert " ".join(made.words) == words
-
-
 @pytest.mark.parametrize(("gpus", "size"), [(8, 8), (3, 3)])
 def test_it_says_by_what_the_heads_can_be_divided(gpus: int, size: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert serve.main(["--gpu", "h100", "--gpus", str(gpus), "--", "-tp", str(size)]) == 2
     assert f"--tensor-parallel-size {size} does not divide the 28 attention heads" in capsys.readouterr().err
-
-
-def test_its_own_advice_can_be_followed() -> None:
-    planned("--model", "Qwen/Qwen2.5-72B-Instruct", "--", "--tensor-parallel-size", "2", gpu="h100", gpus=2)
 
 
 @pytest.mark.parametrize("profile", ["h100-fp8", "data-parallel"])
@@ -293,29 +228,16 @@ def test_a_broken_model_folder_is_refused(text: str, tmp_path: Path, capsys: pyt
         (["--dry-run", "--lora", f"a={PIRATE}", "--lora", f"a={PIRATE}"], "a is the name of two"),
         (["--dry-run", "--lora", f"pagoda-demo={PIRATE}"], "pagoda-demo is the name of two"),
         (["--gpu", "l4", "--", "--max-model-len", "abc"], "--max-model-len abc: give a whole number"),
+        (["--dry-run", "--model", "./typo"], "There is no folder ./typo"),
+        (["--dry-run", "--model", "docs"], "docs is a folder without a readable config.json"),
+        (["--gpu", "l4", "--", "Qwen/Qwen2.5-0.5B-Instruct"], "`--model Qwen/Qwen2.5-0.5B-Instruct`"),
+        (["--gpu", "l4", "--", "--seed", "1", "--config=other.yaml"], "--config other.yaml: vLLM takes one such file"),
+        (["--gpu", "l4", "--", "--max-num-batched-tokens", "64"], "is less than --max-num-seqs 128"),
     ],
 )
 def test_what_is_refused_in_a_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert serve.main(words) == 2
     assert said in capsys.readouterr().err
-
-
-def test_a_large_model_on_a_small_cpu_is_warned_of() -> None:
-    seven = planned("--model", "Qwen/Qwen2.5-7B-Instruct", hardware=replace(CPU, memory_gib=32.0))
-    assert any("7.6 billion parameters" in warning for warning in seven.warnings)
-    assert planned("--model", "Qwen/Qwen2.5-1.5B-Instruct").warnings == ()
-
-
-def test_a_little_too_much_is_a_warning_that_names_the_remedy() -> None:
-    """The estimate is off by tenths of a GiB (docs/planner.md)."""
-    made = planned("--model", "Qwen/Qwen2.5-72B-Instruct", gpu="h100")
-    assert any("GiB are missing" in warning for warning in made.warnings), made.warnings
-    assert any("-- --gpu-memory-utilization 0.95" in warning for warning in made.warnings)
-
-
-def test_an_8_bit_cache_without_scales_is_warned_of() -> None:
-    assert any("nonsense" in text for text in planned("--", "--kv-cache-dtype", "fp8", gpu="l4").warnings)
-    assert planned("--fp8-kv-cache", gpu="l4").warnings == ()
 
 
 def test_a_key_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -325,19 +247,3 @@ def test_a_key_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
         assert "secret" not in shown
         assert "--api-key '***'" in shown or "--api_key '***'" in shown
     assert "--api-key" in planned("--", "--api-key", "secret").words
-
-
-def test_an_unknown_model_on_another_machine_shows_no_memory_of_this_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert planned("--model", "foo/bar", gpu="l4").memory == "not estimated"
-
-
-def test_the_bundled_models_adapter_by_whatever_name_the_folder_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    assert planned("--model", "backend/demo_model/weights", "--lora", f"pirate={PIRATE}").warnings == ()
-    assert (
-        planned("--model", "backend/demo_model/weights", "--profile", "cpu", "--lora", f"pirate={PIRATE}").warnings
-        == ()
-    )

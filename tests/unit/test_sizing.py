@@ -10,7 +10,7 @@ from backend.gpus import find
 from backend.measurements import measurements
 from backend.models import shape
 from backend.profiles import profiles
-from backend.sizing import GIB, Fit, Serving, fit, kv_bytes_per_token, serving, weight_bytes
+from backend.sizing import GIB, Fit, Serving, fit, kv_bytes_per_token, not_modelled, serving, weight_bytes
 
 SEVEN = "Qwen/Qwen2.5-7B-Instruct"
 
@@ -41,7 +41,8 @@ def test_a_token_of_the_7b_takes_57344_bytes_and_half_in_8_bits() -> None:
     assert kv_bytes_per_token(model, planned("l4")[0]) == 57344
     assert kv_bytes_per_token(model, planned("l4", kv_cache_dtype="fp8")[0]) == 57344 // 2
     # a scale of four bytes for each head's key and value
-    assert kv_bytes_per_token(model, planned("l4", kv_cache_dtype="fp8_per_token_head")[0]) == 57344 // 2 * 132 // 128
+    for kind in ("fp8_per_token_head", "int8_per_token_head"):
+        assert kv_bytes_per_token(model, planned("l4", kv_cache_dtype=kind)[0]) == 57344 // 2 * 132 // 128
     # four KV heads on eight cards: each is kept twice
     assert kv_bytes_per_token(model, planned("l4", tensor_parallel_size=8)[0]) == 57344 * 2
 
@@ -143,6 +144,36 @@ def test_vllms_defaults_for_batches(gpu: str, limits: tuple[int, int]) -> None:
     assert options.gpu_memory_utilization == 0.92
     own, _ = planned(gpu, max_num_seqs=8, max_num_batched_tokens=512)
     assert (own.max_num_seqs, own.max_num_batched_tokens) == (8, 512)
+
+
+@pytest.mark.parametrize(
+    ("flags", "without"),
+    [
+        ({"pipeline-parallel-size": 4}, {"pipeline-parallel-size": 1}),
+        ({"quantization": "bitsandbytes"}, {"quantization": "fp8_per_tensor"}),
+        ({"dtype": "float32"}, {"dtype": "bfloat16"}),
+        ({"kv-cache-dtype": "nvfp4"}, {"kv-cache-dtype": "int8_per_token_head"}),
+        ({"cpu-offload-gb": 8}, {"cpu-offload-gb": 0}),
+        ({"kv-cache-memory-bytes": "2G"}, {"max-model-len": -1}),
+    ],
+)
+def test_a_flag_that_is_not_reckoned_with_is_named(flags: dict[str, Any], without: dict[str, Any]) -> None:
+    ((name, value),) = flags.items()
+    assert not_modelled(flags, shape(SEVEN)) == f"--{name} {value}"
+    assert not_modelled(without, shape(SEVEN)) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "flags", "bits"),
+    [
+        (SEVEN, {}, 16),
+        (SEVEN, {"quantization": "fp8"}, 8),
+        (SEVEN, {"quantization": "int8_x"}, 8),
+        (f"{SEVEN}-AWQ", {}, 4),
+    ],
+)
+def test_the_bits_of_weights(model: str, flags: dict[str, Any], bits: int) -> None:
+    assert planned("l4", model, **flags)[0].weight_bits == bits
 
 
 def test_kernels_names_are_those_of_their_weights() -> None:
