@@ -64,10 +64,13 @@ plan:  ## which GPU, which flags, at what cost: estimates with their arithmetic 
 	@$(APP) -m backend.plan $(if $(GPU),--gpu "$(GPU)") $(if $(MODEL),--model "$(MODEL)")
 
 bench:  ## measure a server that runs (URL) with the article's questions, and write what it costs (PRICE, CURRENCY)
+	@[ -n "$(PRICE)" ] || command -v nvidia-smi >/dev/null || { echo "make bench: say what an hour of the machine costs, as" \
+		"PRICE=1.8 CURRENCY=CNY: no GPU is seen here whose price could be looked up." >&2; exit 2; }
 	@$(PYTHON) -m scripts.install backend
 	@mkdir -p bench
+	@[ ! -e bench/result.json ] || mv --backup=numbered bench/result.json bench/earlier.json
 	@$(BACKEND) -m backend.benchmark run --url $(URL) --scenario article --concurrency 1,2,4,8,16,32 \
-		--goodput ttft:1000 tpot:100 --out bench/result.json --force
+		--goodput ttft:1000 tpot:100 --out bench/result.json
 	@$(BACKEND) -m backend.benchmark report bench/result.json --out bench/report.html --markdown bench/report.md --force \
 		$(if $(PRICE),--price $(PRICE)) $(if $(CURRENCY),--currency $(CURRENCY))
 

@@ -15,44 +15,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from backend.benchmark import agree, compare, flag_sets, quality, report, result, table
+from backend.benchmark.arguments import numbers, one_number
 from backend.benchmark.figures import parse_goodput
-from backend.benchmark.problems import Problem
+from backend.benchmark.problems import Problem, Stopped
 from backend.benchmark.run import measure
 from backend.benchmark.scenario import names
 from backend.benchmark.settings import Settings
-
-Number = TypeVar("Number", int, float)
-
-
-def numbers(kind: Callable[[str], Number]) -> Callable[[str], tuple[Number, ...]]:
-    """A reader of `1,8,64`: numbers above 0."""
-
-    def read(text: str) -> tuple[Number, ...]:
-        values = tuple(kind(word) for word in text.split(","))
-        if not all(0 < value < float("inf") for value in values):
-            raise argparse.ArgumentTypeError(f"{text!r}: numbers above 0, with commas between them")
-        return tuple(dict.fromkeys(values))
-
-    read.__name__ = "list of numbers"
-    return read
-
-
-def one_number(kind: Callable[[str], Number], least: float) -> Callable[[str], Number]:
-    """A reader of a number that is at least so large."""
-
-    def read(text: str) -> Number:
-        value = kind(text)
-        if not least <= value < float("inf"):
-            raise argparse.ArgumentTypeError(f"{text!r}: at least {least:g}")
-        return value
-
-    read.__name__ = "number"
-    return read
+from backend.console import exit_with
+from backend.refusal import Refusal
 
 
 def parser() -> argparse.ArgumentParser:
@@ -112,8 +86,14 @@ def run_main(options: argparse.Namespace) -> int:
     out = options.out
     if not measured["complete"] and out.exists():
         out = out.with_name(f"{out.stem}.partial{out.suffix}")  # a whole result is not replaced by a part
-    result.write(out, measured)
+    unwritten: Problem | None = None
+    try:
+        result.write(out, measured)
+    except Problem as problem:
+        unwritten = Problem(f"{problem} {result.rescue(out, measured)}")
     print(table.table(measured))
+    if unwritten:
+        raise unwritten
     if measured["complete"]:
         print(f"\nwritten to {out}")
         return 0
@@ -130,10 +110,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser().error(f"{options.command} takes no -- and nothing after it")
     try:
         return int(options.main(options))
-    except Problem as problem:
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        return 130
+    except KeyboardInterrupt:
+        print("Stopped by Ctrl-C.", file=sys.stderr)
+        return 130
+    except (Problem, Refusal) as problem:
         print(problem, file=sys.stderr)
         return 2
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_with(main)

@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from backend.benchmark.arguments import one_number
 from backend.benchmark.endpoint import connect
 from backend.benchmark.fitting import fit
 from backend.benchmark.load import Point
@@ -38,10 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", help="a vLLM that runs (default: one is started with the bundled model)")
     parser.add_argument("--tokenizer", default=str(BUNDLED_MODEL), help="folder or id (default: the bundled model)")
     parser.add_argument("--scenario", default="article", help="of single questions (default %(default)s)")
-    parser.add_argument("--requests", type=int, default=32, help="a run (default %(default)s)")
-    parser.add_argument("--concurrency", type=int, default=8, help="(default %(default)s)")
-    parser.add_argument("--max-tokens", type=int, default=128, help="of every answer (default %(default)s)")
-    parser.add_argument("--pairs", type=int, default=3, help="(default %(default)s)")
+    at_least_one = one_number(int, 1)
+    parser.add_argument("--requests", type=at_least_one, default=32, help="a run (default %(default)s)")
+    parser.add_argument("--concurrency", type=at_least_one, default=8, help="(default %(default)s)")
+    parser.add_argument("--max-tokens", type=at_least_one, default=128, help="of every answer (default %(default)s)")
+    parser.add_argument("--pairs", type=at_least_one, default=3, help="(default %(default)s)")
     parser.set_defaults(main=main)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from backend.benchmark.noise import Difference, difference
 from backend.benchmark.problems import Problem
+from backend.benchmark.report_input import checked
 from backend.benchmark.result import Result, read
 from backend.benchmark.table import aligned, load_name
 
@@ -67,8 +68,11 @@ def figures(a: Result, b: Result) -> list[dict[str, Any]]:
                     | {"repeats": [len(left), len(right)]}
                 )
     if not rows:
-        have = [", ".join(load_name(point) for point in result["points"]) or "none" for result in (a, b)]
-        raise Problem(f"The results have no load in common: A has {have[0]}; B has {have[1]}.")
+        have = [
+            ", ".join(load_name(point) for point in result["points"] if _values(point, "failed")) or "none"
+            for result in (a, b)
+        ]
+        raise Problem(f"The results have no load in common that ran to its end: A has {have[0]}; B has {have[1]}.")
     return rows
 
 
@@ -129,7 +133,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the comparison."""
-    a, b = read(options.a), read(options.b)
+    a, b = (checked(file, read(file)) for file in (options.a, options.b))
     if options.json:
         print(json.dumps({"changes": changes(a, b), "figures": figures(a, b)}, ensure_ascii=False))
     else:

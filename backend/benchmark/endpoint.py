@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -47,12 +48,12 @@ class Endpoint:
 
     async def count(self, messages: list[dict[str, str]]) -> int | None:
         """Tokens of a prompt, the chat template's included; None where the server cannot tell."""
-        status, body = await self.wire.fetch(
-            "POST", f"{self.root}/tokenize", {"model": self.model, "messages": messages}
-        )
-        if status != 200:
+        asked = {"model": self.model, "messages": messages}
+        try:
+            status, body = await self.wire.fetch("POST", f"{self.root}/tokenize", asked)
+            count = json.loads(body)["count"] if status == 200 else None
+        except (OSError, ValueError, KeyError, TypeError):  # another server's own idea of this route
             return None
-        count = json.loads(body).get("count")
         return count if isinstance(count, int) else None
 
     async def counts(self, prompts: list[list[dict[str, str]]]) -> list[int | None]:
@@ -68,28 +69,47 @@ class Endpoint:
 
 def without_secrets(url: str) -> str:
     """The address without user and password."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return re.sub(r"//[^/?#]*@", "//", url, count=1)
+
+
+def _key() -> str | None:
+    """That of OPENAI_API_KEY; raises Problem where it would break the request's head."""
+    key = os.environ.get("OPENAI_API_KEY")
+    if key and not re.fullmatch(r"[!-~]+", key):
+        raise Problem(
+            "The variable OPENAI_API_KEY holds a blank, a line break or a letter that no key has: "
+            "set it to the key alone."
+        )
+    return key
 
 
 async def connect(url: str, model: str | None, clock: Clock = time.perf_counter) -> Endpoint:
     """Find the server and its model, or say in a sentence what is wrong."""
     told = without_secrets(url)
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is none, or half a bracket
+        is_address = False
+    if not is_address:
         raise Problem(f"--url {told} is no address: it looks like http://127.0.0.1:8000/v1.")
-    wire = Wire(url, os.environ.get("OPENAI_API_KEY"), clock)
+    wire = Wire(url, _key(), clock)
     path = parts.path.rstrip("/")
     try:
         status, body = await wire.fetch("GET", f"{path}/models")
     except TimeoutError:
         raise Problem(f"{told} does not answer within 30 s: is the server still loading its model?") from None
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the second: a name that no host can have
         raise Problem(
             f"No server can be reached at {told} ({error}): start one with `make backend`, or name another with --url."
         ) from None
     if status in (401, 403):
         raise Problem(f"{told} wants an API key (HTTP {status}): put it into the variable OPENAI_API_KEY.")
+    if status >= 500:
+        raise Problem(
+            f"{told} has a fault of its own (HTTP {status} for GET {path}/models): see the server's log, or wait if it "
+            "is still starting."
+        )
     cards = _cards(body) if status == 200 else None
     if not cards:
         what = f"HTTP {status}" if status != 200 else "an answer that lists no models"

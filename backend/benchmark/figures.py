@@ -110,7 +110,7 @@ def over_repeats(runs: Sequence[Figures]) -> tuple[Figures, dict[str, list[float
     medians: Figures = {}
     spread: dict[str, list[float]] = {}
     for name in runs[0]:
-        values = [value for run in runs if (value := run[name]) is not None]
+        values = [value for run in runs if (value := run.get(name)) is not None]
         medians[name] = statistics.median(values) if values else None
         if values:
             spread[name] = [min(values), max(values)]

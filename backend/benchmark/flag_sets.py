@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 
 from backend import gpus, models, sizing, speed
 from backend.benchmark import result
+from backend.benchmark.arguments import numbers
 from backend.benchmark.problems import Problem
 from backend.benchmark.reference import bench_serve, require_vllm
 from backend.build import installed
@@ -76,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE.yaml", help="the sets, as backend/data/flag_sets/h200.yaml")
     parser.add_argument("--model", help="a folder with the file's model (default: the model the file names)")
     parser.add_argument("--only", help="names of sets, with commas between them (default: all)")
-    parser.add_argument("--users", help="how many at once, as 1,8 (default: the file's)")
+    parser.add_argument("--users", type=numbers(int), help="how many at once, as 1,8 (default: the file's)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="where the result goes")
     parser.add_argument("--force", action="store_true", help="replace the file")
     parser.add_argument("--without", default="", help="flags that this vLLM does not have, with commas between them")
@@ -89,7 +90,7 @@ def main(options: argparse.Namespace) -> int:
     require_vllm("flags")
     result.check_target(options.out, options.force)
     experiment = read(options.file, options.only)
-    users = [int(word) for word in options.users.split(",")] if options.users else experiment.users
+    users = options.users or experiment.users
     model = options.model or experiment.model
     measured: dict[str, Any] = {
         "format": "pagoda-flag-sets",
@@ -111,8 +112,11 @@ def main(options: argparse.Namespace) -> int:
                 result.write(options.out, measured)
         except (RuntimeError, Problem) as error:
             found["failed"] = str(error)[-2000:]
-            result.write(options.out, measured)
+            if any(one["points"] for one in measured["sets"]):
+                result.write(options.out, measured)
     print(table(measured))
+    if not any(one["points"] for one in measured["sets"]):
+        raise Problem(f"No set could be measured, as the table says of each: {options.out} was not written.")
     print(json.dumps(measured))
     return 0
 

@@ -66,6 +66,7 @@ class Measure:
             "complete": not load.is_stopped,
             "figures": figures(outcomes, duration_s, settings.goodput_ms),
             "errors": errors(outcomes),
+            "not_counted_by_server": sum(not (one.is_counted_by_server or one.error) for one in outcomes),
             "server": sampler.figures(),
             "client": {
                 "cpu_percent": 100 * cpu / duration_s,

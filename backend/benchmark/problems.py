@@ -9,3 +9,7 @@ class Problem(Exception):
 
 class AllFailed(Problem):
     """Every request of a whole run failed."""
+
+
+class Stopped(Problem):
+    """By Ctrl-C, before there was anything to keep: exit code 130."""

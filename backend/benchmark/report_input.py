@@ -1,22 +1,26 @@
-"""The parts of a result that the report reads, checked before anything is worked out from them.
+"""The parts of a result that `report` and `compare` read, checked before anything is worked out from them.
 
-`result.py` checks that a file is a result at all; this, that nobody has edited one into something else.
+`result.py` checks that a file is a result at all; this, that nobody has edited one into something else: each part is
+there and of its kind, no figure is below zero, and all are what the file's own requests make (`recount.py`).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from backend.benchmark.problems import Problem
+from backend.benchmark.recount import unlike_repeats, unlike_requests
 from backend.benchmark.result import Result
 
-FIGURES = (
+COUNTED = (
     *("completed", "failed", "duration", "total_input_tokens", "total_output_tokens", "request_throughput"),
-    *("output_throughput", "max_concurrent_requests", "median_ttft_ms", "p95_ttft_ms", "median_tpot_ms", "p95_tpot_ms"),
+    *("output_throughput", "max_concurrent_requests"),
 )
+TIMES = ("median_ttft_ms", "p95_ttft_ms", "median_tpot_ms", "p95_tpot_ms")  # None where nothing was answered
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class PromptTokens:
-    median: float
+    median: float | None  # of a server that does not count
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,10 @@ class Request:
     ttft_ms: float | None
     tpot_ms: float | None
     e2el_ms: float | None
+    start_ms: float | None = None
+    max_itl_ms: float | None = None
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -120,23 +128,44 @@ class Needed:
 
 
 def checked(file: Path, result: Result) -> Result:
-    """The result itself; raises Problem where a part is missing or of the wrong kind, or nothing was answered."""
+    """The result itself; raises Problem where a part is missing or can't be, or nothing was answered."""
     from pydantic import TypeAdapter, ValidationError  # late: `run` must not need it
 
     try:
-        needed = TypeAdapter(Needed).validate_python(result)
+        needed = TypeAdapter(Needed).validate_json(json.dumps(result), strict=True)  # a number is no text with digits
     except ValidationError as error:
         first = error.errors()[0]
         raise Problem(_edited(file, ".".join(str(part) for part in first["loc"]), first["msg"])) from None
-    for number, point in enumerate(needed.points):
-        for where, figures in [("", point.figures), *((".repeats", part.figures) for part in point.repeats)]:
-            if missing := [name for name in FIGURES if name not in figures]:
-                raise Problem(_edited(file, f"points.{number}{where}.figures", f"no {missing[0]}"))
-        if not point.repeats:
+    limits = result["settings"]["goodput_ms"]
+    for number, point in enumerate(result["points"]):
+        parts = [(f"points.{number}.repeats.{at}", part) for at, part in enumerate(point["repeats"])]
+        for where, part in [(f"points.{number}", point), *parts]:
+            if wrong := _wrong_figure(part["figures"]):
+                raise Problem(_edited(file, f"{where}.figures", wrong))
+        if point["value"] <= 0:
+            raise Problem(_edited(file, f"points.{number}.value", f"{point['value']:g} is not above 0"))
+        if not parts:
             raise Problem(_edited(file, f"points.{number}.repeats", "there is none"))
+        for where, part in parts:
+            if wrong := unlike_requests(part, limits):
+                raise Problem(_edited(file, where, wrong))
+        if wrong := unlike_repeats(point):
+            raise Problem(_edited(file, f"points.{number}", wrong))
     if not any(point.figures["completed"] for point in needed.points):
         raise Problem(f"In {file} no request was answered: there is nothing to report.")
     return result
+
+
+def _wrong_figure(figures: Mapping[str, float | None]) -> str | None:
+    """What is missing, or can't be whatever was measured."""
+    if missing := [name for name in (*COUNTED, *TIMES) if name not in figures]:
+        return f"no {missing[0]}"
+    for name, value in figures.items():
+        if value is None and name in COUNTED:
+            return f"{name} is null"
+        if value is not None and (value < 0 or (value == 0 and name == "duration")):
+            return f"{name} is {value:g}"
+    return None
 
 
 def _edited(file: Path, where: str, what: Any) -> str:

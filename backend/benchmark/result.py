@@ -8,7 +8,9 @@ Its parts: `format`, `version`, `complete` (and `stopped`: why not), times, `com
 from __future__ import annotations
 
 import json
+import math
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,12 @@ def check_target(file: Path, may_replace: bool) -> None:
 
 
 def write(file: Path, result: Result) -> None:
-    """Write beside it, then rename: a reader sees the old file or the whole new one."""
-    text = json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    """Raises Problem."""
+    write_text(file, json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write beside it, then rename: a reader sees the old file or the whole new one. Raises Problem."""
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with beside.open("w", encoding="utf-8") as part:
@@ -48,10 +54,27 @@ def write(file: Path, result: Result) -> None:
         beside.unlink(missing_ok=True)
 
 
+def rescue(file: Path, result: Result) -> str:
+    """Keep what could not be written to `file` in the temporary folder; a sentence that says where."""
+    try:
+        kept = Path(tempfile.mkdtemp(prefix="pagoda-benchmark-")) / file.name
+        write(kept, result)
+    except (OSError, Problem):
+        return "The temporary folder has no room for it either: only the table is left of this measurement."
+    return f"The result was kept as {kept}."
+
+
+def _finite(text: str) -> float:
+    """Python would also read NaN and 1e999."""
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"{text} is no finite number")
+    return value
+
+
 def read(file: Path) -> Result:
     """A result that `run` has written."""
     try:
-        result = json.loads(file.read_text(encoding="utf-8"))
+        result = json.loads(file.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
     except OSError as error:
         raise Problem(f"{file} cannot be read: {error.strerror}.") from None
     except ValueError as error:

@@ -23,7 +23,7 @@ from backend.benchmark.figures import over_repeats
 from backend.benchmark.fitting import fit
 from backend.benchmark.load import Point
 from backend.benchmark.measure import Measure, answers
-from backend.benchmark.problems import AllFailed, Problem
+from backend.benchmark.problems import AllFailed, Stopped
 from backend.benchmark.progress import Progress
 from backend.benchmark.scenario import load
 from backend.benchmark.settings import Settings
@@ -120,7 +120,7 @@ def _check_warm_up(outcomes: list[Outcome], is_stopped: bool) -> None:
 def _check_any(repeats: dict[Point, list[dict[str, Any]]], stopped: str | None) -> None:
     parts = [part for parts in repeats.values() for part in parts]
     if not parts and stopped:
-        raise Problem(f"{stopped[0].upper()}{stopped[1:]}, before any answer was complete: nothing was written.")
+        raise Stopped(f"{stopped[0].upper()}{stopped[1:]}, before any answer was complete: nothing was written.")
     if not any(part["figures"]["completed"] for part in parts):
         failed = sum(len(part["requests"]) for part in parts)
         kind, told = next(iter(parts[0]["errors"].items()))

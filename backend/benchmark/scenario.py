@@ -94,8 +94,9 @@ def load(name: str) -> Scenario:
 class _Reader:
     """Reads one file line by line; knows where it is."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, readers: tuple[Path, ...] = ()) -> None:
         self._file = file
+        self._files = (*readers, file.resolve())  # those that wait for this one's texts, and itself
         self._line = 0
         self._head: dict[str, Any] | None = None
         self._texts: dict[str, str] = {}
@@ -116,7 +117,7 @@ class _Reader:
 
     def _read(self) -> None:
         try:
-            text = self._file.read_text(encoding="utf-8")
+            text = self._file.read_text(encoding="utf-8-sig")  # some editors begin with a mark
         except UnicodeDecodeError as error:
             raise Problem(f"{self._file}, byte {error.start}: not UTF-8.") from None
         for line in text.split("\n"):
@@ -159,7 +160,9 @@ class _Reader:
             file = self._file.parent / other
             if not file.is_file():
                 raise self._wrong(f"texts_from names {other}, which is not beside it")
-            reader = _Reader(file)
+            if file.resolve() in self._files:
+                raise self._wrong(f"texts_from names {other}, which takes its texts from here")
+            reader = _Reader(file, self._files)
             reader._read()
             self._texts |= reader._texts
 
@@ -184,7 +187,7 @@ class _Reader:
         try:
             return _Quoting(turn).substitute(self._texts)
         except KeyError as error:
-            raise self._wrong(f"there is no text {error.args[0]!r} before it") from None
+            raise self._wrong(f"there is no text {error.args[0]!r} before it; a dollar sign itself is $$") from None
         except ValueError:
             raise self._wrong("a lone dollar sign; write $$ for one") from None
 

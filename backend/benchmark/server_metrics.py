@@ -1,7 +1,8 @@
 """The server's own figures during a run: its queue and its cache, from vLLM's `/metrics`, read once a second.
 
-Gauges (running, waiting, share of the KV cache) are told as mean and maximum of the samples; counters as what a run
-added. Other servers have no such page, and then there are none.
+Gauges (running, waiting, share of the KV cache) are told as mean and maximum of the samples taken while a run went on,
+and not at all where it was over before the first; counters as what a run added. Other servers have no such page, and
+then there are none.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class Sampler:
         if len(self._samples) < 2:
             return None
         first, last = self._samples[0], self._samples[-1]
-        within = self._samples[1:-1] or self._samples
+        within = self._samples[1:-1]  # before and after, the server is idle
         told: dict[str, float] = {"samples": len(within)}
         for name in GAUGES.values():
             values = [sample[name] for sample in within if name in sample]

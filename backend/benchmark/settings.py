@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from backend.benchmark.load import Point
+from backend.benchmark.problems import Problem
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,14 @@ class Settings:
     seed: int
     skip_too_long: bool
     goodput_ms: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        most = max(self.concurrency, default=0)
+        if self.requests is not None and most > self.requests:
+            raise Problem(
+                f"With --requests {self.requests} no more than {self.requests} users can ask at once, and {most} are "
+                f"wanted: give at least {most} requests, or fewer users with --concurrency."
+            )
 
     @property
     def points(self) -> list[Point]:

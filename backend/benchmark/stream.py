@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from backend.benchmark.wire import Wire
+from backend.benchmark.wire import BadBody, Wire
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class StreamClock:
                     self._token(now, text)
                     continue
             if event.startswith(b"data: {"):
-                self._chunk(now, json.loads(event[6:].decode()))
+                self._read(now, event[6:])
                 if self._pattern is None:
                     self._pattern = _pattern(event)
             else:
@@ -90,9 +90,15 @@ class StreamClock:
         if lines == [b"[DONE]"]:
             self._is_done = True
         elif lines:
-            self._chunk(now, json.loads(b"\n".join(lines).decode()))
+            self._read(now, b"\n".join(lines))
         elif not event.startswith(b":"):
             self._received.append(event)
+
+    def _read(self, now: float, text: bytes) -> None:
+        try:
+            self._chunk(now, json.loads(text.decode()))
+        except (ValueError, AttributeError, TypeError, LookupError):  # not JSON, or of another shape
+            raise BadBody(f"{text[:80].decode(errors='replace')!r} is in the stream") from None
 
     def _chunk(self, now: float, chunk: dict[str, Any]) -> None:
         outcome = self._outcome
@@ -162,13 +168,13 @@ async def ask(wire: Wire, path: str, content: dict[str, Any], prompt: str, turn:
     outcome = Outcome(prompt, turn, start_s=wire.clock())
     clock = StreamClock(outcome)
     try:
-        status = await wire.exchange(request, clock.feed)
+        clock.finish(await wire.exchange(request, clock.feed))
     except TimeoutError:
         outcome.error = ("timeout", "no complete answer in time")
+    except BadBody as error:
+        outcome.error = ("unreadable chunk", str(error))
     except ValueError as error:
-        outcome.error = ("not JSON", str(error)[:300])
+        outcome.error = ("unreadable text", str(error)[:300])
     except OSError as error:
         outcome.error = ("connection", str(error)[:300] or type(error).__name__)
-    else:
-        clock.finish(status)
     return outcome

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from backend.benchmark.cost import repeats
+
 COLUMNS = (
     ("output tok/s", "output_throughput", "{:.1f}"),
     ("req/s", "request_throughput", "{:.2f}"),
@@ -19,6 +21,12 @@ COLUMNS = (
     ("E2EL ms", "median_e2el_ms", "{:.0f}"),
     ("p99", "p99_e2el_ms", "{:.0f}"),
     ("failed", "failed", "{:.0f}"),
+)
+
+GAUGES = (
+    ("most running {:.0f}", "max_num_requests_running"),
+    ("most waiting {:.0f}", "max_num_requests_waiting"),
+    ("KV cache at most {:.1%} full", "max_kv_cache_usage"),
 )
 
 
@@ -47,11 +55,32 @@ def table(result: dict[str, Any]) -> str:
         notes += _notes(point)
     head = (
         f"{scenario['name']}, {scenario['prompts']} prompts, {settings['model']} at {settings['url']}; "
-        f"medians of {settings['repeats']} repeats"
+        f"{_medians(result['points'])}"
     )
     if left := scenario["left_out"]:
         head += f"; {len(left)} prompts left out that do not fit the context"
-    return "\n".join([head, "", aligned(rows), "", *notes])
+    return "\n".join([head, "", aligned(rows), "", *notes, *_failed(result["points"])])
+
+
+def _medians(points: list[dict[str, Any]]) -> str:
+    """Of what there is: fewer repeats than were wanted where it was stopped, and then some loads with one more."""
+    counts = sorted({len(repeats(point)) for point in points})
+    if counts == [1]:
+        return "one repeat"
+    return f"medians of {' or '.join(map(str, counts))} repeats"
+
+
+def _failed(points: list[dict[str, Any]]) -> list[str]:
+    """The sentence that a reader must not miss: such figures may be of a server that died."""
+    figures = [part["figures"] for point in points for part in point["repeats"]]
+    failed, answered = (sum(one[name] for one in figures) for name in ("failed", "completed"))
+    if not failed:
+        return []
+    return [
+        "",
+        f"{failed} of {failed + answered} requests failed: the figures are of the {answered} that were answered alone. "
+        "Why they failed stands above; put it right and measure again.",
+    ]
 
 
 def _notes(point: dict[str, Any]) -> list[str]:
@@ -62,12 +91,18 @@ def _notes(point: dict[str, Any]) -> list[str]:
         notes += [f"{name}: {told['count']} × {kind}: {told['first']}" for kind, told in part["errors"].items()]
     served = [part["server"] for part in parts if part["server"]]
     if served:
-        told = f"most running {max(one.get('max_num_requests_running', 0) for one in served):.0f}"
-        told += f", waiting {max(one.get('max_num_requests_waiting', 0) for one in served):.0f}"
-        told += f"; KV cache at most {max(one.get('max_kv_cache_usage', 0) for one in served):.1%} full"
+        seen = [
+            form.format(max(values)) for form, key in GAUGES if (values := [one[key] for one in served if key in one])
+        ]
+        told = seen or ["each run was over before its queue was looked at, which is once a second"]
         rates = [one["prefix_cache_hit_rate"] for one in served if "prefix_cache_hit_rate" in one]
-        told += f", {rates[0]:.0%} of prompt tokens found in it" if rates else ""
-        notes.append(f"{name}: the server: {told}")
+        told += [f"{rates[0]:.0%} of prompt tokens found in its cache"] if rates else []
+        notes.append(f"{name}: the server: {', '.join(told)}")
+    if uncounted := sum(part.get("not_counted_by_server", 0) for part in parts):
+        notes.append(
+            f"{name}: the server counted no tokens of {uncounted} answers: each of their chunks is taken for one, "
+            "which may be fewer than there were, and their prompts for none"
+        )
     late = max(part["client"]["latest_start_ms"] for part in parts)
     cpu = max(part["client"]["cpu_percent"] for part in parts)
     notes.append(f"{name}: the client: {cpu:.1f} % of a core" + (f", latest start {late:.1f} ms" if late else ""))

@@ -28,6 +28,10 @@ class Broken(ConnectionError):
         self.fresh = fresh
 
 
+class BadBody(Exception):
+    """Raised by a sink that can make nothing of what came: it ends the request, and whoever asked is told."""
+
+
 class Connection(asyncio.BufferedProtocol):
     """One connection; one request at a time. `sink` is called with the time and bytes of the body as they come."""
 
@@ -79,6 +83,9 @@ class Connection(asyncio.BufferedProtocol):
         self._begun = True
         try:
             self._take(now, data)
+        except BadBody as error:
+            self._done.set_exception(error)
+            self.close()
         except ValueError as error:
             self._done.set_exception(Broken(f"not HTTP: {error}", fresh=False))
             self.close()
@@ -163,7 +170,7 @@ class Wire:
         return f"{method} {path} HTTP/1.1\r\n{self._head}{kind}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
     async def exchange(self, request: bytes, sink: Sink, timeout_s: float = TIMEOUT_S) -> int:
-        """Send and wait for the end; returns the status. Raises OSError or TimeoutError."""
+        """Send and wait for the end; returns the status. Raises OSError, TimeoutError, or what `sink` raises."""
         async with asyncio.timeout(timeout_s):
             while True:
                 connection, is_reused = await self._connection()

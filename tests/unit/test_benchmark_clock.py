@@ -14,6 +14,7 @@ import pytest
 from backend.benchmark.load import arrivals
 from backend.benchmark.run import measure
 from backend.benchmark.settings import Settings
+from backend.benchmark.table import table
 from tests.timed_server import Plan, TimedServer
 from tests.virtual_time import run
 
@@ -128,13 +129,16 @@ def test_tokens_are_counted_where_the_server_does_not(tmp_path: Path) -> None:
     silent = TimedServer(lambda _question: Plan(has_usage=False, tokens=9))
     result = measured(silent, scenario(tmp_path))
     assert result["points"][0]["figures"]["total_output_tokens"] == 8 * 9
+    assert result["points"][0]["repeats"][0]["not_counted_by_server"] == 8
+    assert "1 at once: the server counted no tokens of 8 answers" in table(result)
     assert result["answers"][0]["text"] == "".join(f"字{number}" for number in range(9))
 
 
 def test_errors_by_kind_and_only_whole_answers_count(tmp_path: Path) -> None:
     plans = [Plan(), Plan(status=503), Plan(cut_after=3), Plan(error_after=2), Plan(tokens=0), Plan(), Plan(), Plan()]
     server = TimedServer(lambda question: plans[int(question.split()[-1])])
-    repeat = measured(server, scenario(tmp_path))["points"][0]["repeats"][0]
+    result = measured(server, scenario(tmp_path))
+    repeat = result["points"][0]["repeats"][0]
     assert {kind: told["count"] for kind, told in repeat["errors"].items()} == {
         "HTTP 503": 1,
         "connection": 1,
@@ -144,6 +148,8 @@ def test_errors_by_kind_and_only_whole_answers_count(tmp_path: Path) -> None:
     assert repeat["errors"]["error in the stream"]["first"] == "the engine died"
     assert (repeat["figures"]["completed"], repeat["figures"]["failed"]) == (4, 4)
     assert repeat["figures"]["total_output_tokens"] == 40
+    assert repeat["not_counted_by_server"] == 0
+    assert "4 of 8 requests failed: the figures are of the 4 that were answered alone." in table(result)
 
 
 def test_a_conversation_carries_its_answers(tmp_path: Path) -> None:
@@ -169,3 +175,5 @@ def test_loads_take_turns_over_the_repeats(tmp_path: Path) -> None:
     assert [len(point["repeats"]) for point in result["points"]] == [3, 3]
     assert len(server.asked) == 2 * 3 * 2 + 2  # and a warm-up before each load
     assert result["complete"] is True
+    assert "medians of 3 repeats" in table(result)
+    assert "failed:" not in table(result)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from backend.benchmark import result
+from backend.benchmark.__main__ import main
 from backend.benchmark.problems import Problem
 from tests.fake_vllm import FakeVllm, Script
 
@@ -41,12 +44,13 @@ def command(url: str, scenario: Path, out: Path, *more: str) -> list[str]:
     return [*words, "--concurrency", "1", "--repeats", "1", "--out", str(out), *more]
 
 
-def run(url: str, scenario: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(url, scenario, out, *more), capture_output=True, text=True, check=False)
+def run(url: str, scenario: Path, out: Path, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    words, variables = command(url, scenario, out, *more), {**os.environ, **environment}
+    return subprocess.run(words, capture_output=True, text=True, check=False, env=variables)
 
 
 def test_a_run_is_one_file_with_what_is_needed_to_repeat_it(server: FakeVllm, scenario: Path, tmp_path: Path) -> None:
-    server.waiting = 3
+    server.waiting, server.script = 3, Script(delay_s=0.1)  # long enough for a look at its queue
     out = tmp_path / "r.json"
     done = run(server.url, scenario, out, "--goodput", "ttft:60000", "tpot:60000", "--requests", "6")
     assert (done.returncode, out.exists()) == (0, True), done.stderr
@@ -87,6 +91,11 @@ def test_what_is_there_stays_unless_told_otherwise(server: FakeVllm, scenario: P
         (("--model", "gpt-9"), "does not serve 'gpt-9'; it serves fake-model"),
         (("--url", "http://127.0.0.1:9/v1"), "No server can be reached at http://127.0.0.1:9/v1"),
         (("--url", "localhost:8000"), "is no address: it looks like http://127.0.0.1:8000/v1"),
+        (("--url", "http://127.0.0.1:99999/v1"), "--url http://127.0.0.1:99999/v1 is no address"),
+        (("--url", "http://127.0.0.1:abc/v1"), "--url http://127.0.0.1:abc/v1 is no address"),
+        (("--url", "http://me:secret@[::1/v1"), "--url http://[::1/v1 is no address"),
+        (("--url", "http://a..b/v1"), "No server can be reached at http://a..b/v1"),
+        (("--concurrency", "1,9", "--requests", "8"), "no more than 8 users can ask at once, and 9 are wanted: give"),
         (("--goodput", "speed:3"), "--goodput speed:3: write a limit as ttft:500"),
         (("--goodput", "ttft:nan"), "--goodput ttft:nan: write a limit as ttft:500"),
         (("--scenario", "nothing"), "There is no scenario 'nothing'"),
@@ -158,6 +167,44 @@ def test_a_disk_that_is_full_costs_the_old_file_nothing(tmp_path: Path, monkeypa
     assert out.read_text() == "precious"
 
 
+@pytest.mark.parametrize(("failures", "kept"), [(1, True), (2, False)])
+def test_a_measurement_outlives_a_full_disk(
+    server: FakeVllm,
+    scenario: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    failures: int,
+    kept: bool,
+) -> None:
+    left = [errno.ENOSPC] * failures
+
+    def full(_descriptor: int) -> None:
+        if left:
+            raise OSError(left.pop(), "No space left on device")
+
+    out = tmp_path / "r.json"
+    monkeypatch.setattr("os.fsync", full)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert main(command(server.url, scenario, out)[3:]) == 2
+    told = capsys.readouterr()
+    assert "output tok/s" in told.out
+    assert "r.json cannot be written: No space left on device." in told.err
+    files = list(tmp_path.glob("pagoda-benchmark-*/r.json"))
+    assert (len(files) == 1) is kept
+    if kept:
+        assert f"The result was kept as {files[0]}." in told.err
+        assert result.read(files[0])["complete"] is True
+    else:
+        assert "only the table is left" in told.err
+
+
+def test_a_terminal_without_the_dash_gets_its_table(server: FakeVllm, scenario: Path, tmp_path: Path) -> None:
+    done = run(server.url, scenario, tmp_path / "r.json", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "run 1 of 1, 1 at once\n")
+    assert "written to" in done.stdout
+
+
 @pytest.mark.parametrize("is_there", [False, True])
 def test_ctrl_c_keeps_what_was_measured(server: FakeVllm, scenario: Path, tmp_path: Path, is_there: bool) -> None:
     out = tmp_path / "r.json"
@@ -185,9 +232,18 @@ def test_ctrl_c_before_the_first_answer_writes_nothing(server: FakeVllm, scenari
         asyncio.run(server.until(lambda: bool(server.requests) or process.poll() is not None))
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate()
-    assert process.returncode == 2
+    assert process.returncode == 130
     assert "before any answer was complete: nothing was written" in stderr
     assert not out.exists()
+
+
+def test_ctrl_c_while_the_server_is_looked_at(scenario: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        line = command(f"http://127.0.0.1:{silent.getsockname()[1]}/v1", scenario, tmp_path / "r.json")
+        with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as process, silent.accept()[0]:
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate()
+    assert (process.returncode, stderr) == (130, "Stopped by Ctrl-C.\n")
 
 
 def test_agreement_needs_vllm_beside_it() -> None:
@@ -197,3 +253,20 @@ def test_agreement_needs_vllm_beside_it() -> None:
     assert done.stderr == (
         "`agree` runs `vllm bench serve`: use an environment with vLLM, as .venv-backend/bin/python.\n"
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("agree", "--pairs", "0"),
+        ("flags", "f.yaml", "--out", "o.json", "--users", "abc"),
+        ("flags", "f.yaml", "--out", "o.json", "--users", "0"),
+    ],
+)
+def test_a_number_that_is_none_is_refused_by_its_option(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert f"argument {words[-2]}: " in capsys.readouterr().err

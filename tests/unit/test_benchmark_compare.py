@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +13,21 @@ import pytest
 
 from backend.benchmark import compare
 from backend.benchmark.__main__ import main
+from backend.benchmark.figures import over_repeats
 from backend.benchmark.noise import difference, t_99
 from backend.benchmark.problems import Problem
+from tests.unit import benchmark_results
+from tests.unit.benchmark_results import point
 
 
 def result(*throughputs: float, users: int = 8) -> dict[str, Any]:
     """A result with one repeat for each value."""
-    repeats = [
-        {"complete": True, "figures": {"output_throughput": value, "median_ttft_ms": 4000 / value, "failed": 0}}
-        for value in throughputs
-    ]
-    return {
-        "format": "pagoda-benchmark",
-        "version": 1,
-        "complete": True,
-        "stopped": None,
-        "settings": {"model": "m", "goodput_ms": {"ttft": 500}},
-        "scenario": {"sha256": "abc"},
-        "server": {"version": "0.32.0", "command_line": ["vllm", "--enforce-eager"]},
-        "client": {"load_average": random.random()},
-        "points": [{"kind": "concurrency", "value": users, "repeats": repeats}],
-    }
+    repeats = [point(users, value, 4000 / value, 5.0)["repeats"][0] for value in throughputs]
+    medians, spread = over_repeats([part["figures"] for part in repeats])
+    load = {"kind": "concurrency", "value": users, "figures": medians, "spread": spread, "repeats": repeats}
+    whole = benchmark_results.result([load], command_line=["vllm", "--enforce-eager"], goodput_ms={"ttft": 500})
+    whole["client"]["load_average"] = random.random()
+    return whole
 
 
 def judged(a: dict[str, Any], b: dict[str, Any]) -> dict[str, tuple[str, bool | None]]:
@@ -91,7 +86,7 @@ def test_what_differs_is_told_setting_by_setting() -> None:
     assert compare.changes(a, b) == {
         "settings.goodput_ms.ttft": (500, 300),
         "settings.goodput_ms.tpot": (None, 50),
-        "scenario.sha256": ("abc", "def"),
+        "scenario.sha256": ("0123456789abcdef", "def"),
         "server.command_line": (["vllm", "--enforce-eager"], ["vllm"]),
     }
     report = compare.report(a, b)
@@ -108,8 +103,12 @@ def test_what_was_cut_off_does_not_count() -> None:
 
 
 def test_no_load_in_common() -> None:
-    with pytest.raises(Problem, match="no load in common: A has 8 at once; B has 4 at once"):
+    with pytest.raises(Problem, match="no load in common that ran to its end: A has 8 at once; B has 4 at once"):
         compare.figures(result(1, 2), result(1, 2, users=4))
+    cut = result(1)
+    cut["points"][0]["repeats"][0]["complete"] = False
+    with pytest.raises(Problem, match="A has 8 at once; B has none"):
+        compare.figures(result(1, 2), cut)
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,7 +117,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     b.write_text(json.dumps(result(150, 151, 149)))
     assert main(["compare", str(a), str(b)]) == 0
     table = capsys.readouterr().out
-    assert "output_throughput  100.00  150.00  +50.0 %" in table
+    assert re.search(r"output_throughput +100\.00 +150\.00 +\+50\.0 %", table)
     assert "better" in table
     assert "failed" not in table  # zero in both
     assert main(["compare", str(a), str(b), "--json"]) == 0

@@ -112,6 +112,22 @@ def test_what_was_measured_is_kept_when_a_server_fails_later(
     assert marlin["prediction"]
 
 
+def test_when_no_set_starts_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def served(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
+        raise RuntimeError("vLLM did not start:\nno such flag")
+
+    monkeypatch.setattr(flag_sets, "served", served)
+    monkeypatch.setattr(flag_sets, "require_vllm", lambda command: None)
+    out = tmp_path / "out.json"
+    assert benchmark.main(["flags", str(FILES[0]), "--out", str(out), "--only", "bf16"]) == 2
+    told = capsys.readouterr()
+    assert "failed: no such flag" in told.out
+    assert "No set could be measured" in told.err
+    assert not out.exists()
+
+
 def test_only_flags_takes_words_for_vllm(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         benchmark.main(["compare", "a.json", "b.json", "--", "--load-format", "dummy"])

@@ -29,11 +29,17 @@ HEAD = '{"scenario": "s", "description": "d", "max_tokens": 8}'
         ([HEAD, '{"prompt": "a", "turns": [1]}'], 2, "a turn is not a text"),
         ([HEAD, '{"prompt": "a", "turns": ["x"], "temperature": 1}'], 2, "unknown key 'temperature'"),
         ([HEAD, "", '{"prompt": "a", "turns": ["$missing"]}'], 3, "there is no text 'missing' before it"),
+        (
+            [HEAD, '{"prompt": "a", "turns": ["for $5"]}'],
+            2,
+            "there is no text '5' before it; a dollar sign itself is $$",
+        ),
         ([HEAD, '{"prompt": "a", "turns": ["costs 5 $ "]}'], 2, "a lone dollar sign"),
         ([HEAD, '{"prompt": "a", "turns": ["x"]}', '{"prompt": "a", "turns": ["y"]}'], 3, "'a' is there twice"),
         ([HEAD, '{"text": "A b", "content": "x"}'], 2, "text 'A b' is no name"),
         ([HEAD, '{"prompt": "a", "turns": ["x"], "response_format": "json"}'], 2, "response_format 'json' is neither"),
         ([HEAD[:-1] + ', "texts_from": "other.jsonl"}'], 1, "texts_from names other.jsonl"),
+        ([HEAD[:-1] + ', "texts_from": "s.jsonl"}'], 1, "texts_from names s.jsonl, which takes its texts from here"),
         ([HEAD, '{"prompt": "a", "turns": ["x"], "max_tokens": 1}', "{}"], 3, "it has none of the keys"),
         ([HEAD], 1, "there is no prompt in it"),
         ([""], 1, "the file is empty"),
@@ -59,6 +65,12 @@ def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     file.write_bytes(HEAD.encode() + b"\n\xff")
     with pytest.raises(Problem, match=f"byte {len(HEAD) + 1}: not UTF-8"):
         scenario.load(str(file))
+
+
+def test_a_file_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "s.jsonl"
+    file.write_text(f'{HEAD}\n{{"prompt": "a", "turns": ["x"]}}\n', encoding="utf-8-sig")
+    assert scenario.load(str(file)).name == "s"
 
 
 def test_the_article_is_100_chinese_questions_that_begin_unlike_each_other() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.benchmark.stream import Outcome, StreamClock
+from backend.benchmark.stream import Outcome, StreamClock, ask
 from backend.benchmark.wire import Connection, Wire
 
 
@@ -165,6 +165,28 @@ async def test_a_connection_is_kept_and_one_that_was_closed_for_idling_is_replac
         await ended.acquire()
         await ended.acquire()
     assert connections == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "message"),
+    [
+        (b'data: {"choices": [\n\n', "unreadable chunk", "'{\"choices\": [' is in the stream"),
+        (b'data: {"choices": [5]}\n\n', "unreadable chunk", "'{\"choices\": [5]}' is in the stream"),
+        (chunk("a") + chunk("b").replace(b'"b"', b'"\\x"') + DONE, "unreadable text", "Invalid \\escape"),
+    ],
+)
+async def test_a_stream_that_can_not_be_read_is_no_fault_of_http(body: bytes, kind: str, message: str) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        wire = Wire(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", None)
+        outcome = await ask(wire, "/x", {}, "p")
+    assert outcome.error is not None
+    assert outcome.error[0] == kind
+    assert outcome.error[1].startswith(message)
 
 
 async def test_what_is_not_http_is_said_to_be() -> None:
