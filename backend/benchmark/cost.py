@@ -19,6 +19,7 @@ from backend.data import STRICT, load
 from backend.prices import per_million_tokens
 
 CURRENCIES = ("CNY", "USD", "EUR")
+PRICES = (0.0001, 1_000_000)  # what lies outside is a slip of the hand
 KEPT = 0.95  # a load keeps the limits where so many of its requests kept every one of them
 
 Point = dict[str, Any]
@@ -55,15 +56,21 @@ def api_price(model: str, currency: str) -> ApiPrice | None:
     return found[-1] if found else None
 
 
+def is_price(number: float) -> bool:
+    """Of what anybody pays, in any of the currencies."""
+    return PRICES[0] <= number <= PRICES[1]
+
+
 def parse_api_price(text: str, currency: str) -> ApiPrice:
     """`0.6,1.5`: input and output, per million tokens; one number: the same for both. Raises Problem."""
     try:
         numbers = [float(word) for word in text.split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) not in (1, 2) or not all(0 <= number < float("inf") for number in numbers) or not any(numbers):
+    if len(numbers) not in (1, 2) or not all(number == 0 or is_price(number) for number in numbers) or not any(numbers):
         raise Problem(
-            f"--api-price {text}: write the price of a million tokens read and of a million written, as 0.6,1.5."
+            f"--api-price {text}: write the price of a million tokens read and of a million written, as 0.6,1.5; "
+            f"each from {PRICES[0]:g} to {PRICES[1]:,}, or 0 for one of them."
         )
     return ApiPrice("", currency, numbers[0], numbers[-1], "--api-price", "")
 
@@ -75,8 +82,8 @@ class Cost:
     per_hour: float
     output_throughput: float
     request_throughput: float
-    tokens_in: float
-    """Of a turn, on average; `tokens_out` likewise"""
+    tokens_in: float | None
+    """Of a turn, on average; None: the server does not count them"""
     tokens_out: float
 
     @property
@@ -96,9 +103,9 @@ class Cost:
     def per_turn(self) -> float:
         return self.per_hour / self.turns_per_hour
 
-    def break_even_turns(self, api: ApiPrice) -> float:
-        """Turns an hour at which an API would cost as much as the machine."""
-        return self.per_hour / api.turn(self.tokens_in, self.tokens_out)
+    def api_turn(self, api: ApiPrice) -> float | None:
+        """What an API would ask for a turn."""
+        return None if self.tokens_in is None else api.turn(self.tokens_in, self.tokens_out)
 
 
 def cost(point: Point, per_hour: float) -> Cost | None:
@@ -110,9 +117,15 @@ def cost(point: Point, per_hour: float) -> Cost | None:
         per_hour=per_hour,
         output_throughput=figures["output_throughput"],
         request_throughput=figures["request_throughput"],
-        tokens_in=figures["total_input_tokens"] / figures["completed"],
+        tokens_in=tokens_in(point),
         tokens_out=figures["total_output_tokens"] / figures["completed"],
     )
+
+
+def tokens_in(point: Point) -> float | None:
+    """Of an answered prompt, on average; None: the server does not count them."""
+    figures = point["figures"]
+    return figures["total_input_tokens"] / figures["completed"] if figures["total_input_tokens"] else None
 
 
 def repeats(point: Point) -> list[dict[str, Any]]:
@@ -129,10 +142,13 @@ def in_flight(point: Point) -> float:
 
 def kept(point: Point, limits_ms: Mapping[str, float]) -> float | None:
     """The share of the requests that kept every limit; one that failed kept none. None: there are no limits."""
+    return _share(point, limits_ms) if limits_ms else None
+
+
+def _share(point: Point, limits_ms: Mapping[str, float]) -> float | None:
+    """Without limits, of those that were answered. None: nothing was asked."""
     requests = [request for part in repeats(point) for request in part["requests"]]
-    if not limits_ms or not requests:
-        return None
-    return sum(_keeps(request, limits_ms) for request in requests) / len(requests)
+    return sum(_keeps(request, limits_ms) for request in requests) / len(requests) if requests else None
 
 
 def _keeps(request: Mapping[str, Any], limits_ms: Mapping[str, float]) -> bool:
@@ -143,7 +159,11 @@ def _keeps(request: Mapping[str, Any], limits_ms: Mapping[str, float]) -> bool:
 
 
 def best(points: Sequence[Point], limits_ms: Mapping[str, float]) -> Point | None:
-    """The load with most output of those that keep the limits, which is the cheapest for a token; None: none does."""
-    answered = [point for point in points if point["figures"]["output_throughput"]]
-    keeping = [point for point in answered if not limits_ms or (kept(point, limits_ms) or 0) >= KEPT]
+    """The load with most output of those that keep the limits, which is the cheapest for a token; None: none does.
+
+    Without limits, of those whose requests were answered: what a dying server said before is no load that it bears.
+    """
+    keeping = [
+        point for point in points if point["figures"]["output_throughput"] and (_share(point, limits_ms) or 0) >= KEPT
+    ]
     return max(keeping, key=lambda point: float(point["figures"]["output_throughput"]), default=None)

@@ -16,9 +16,10 @@ import statistics
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backend.benchmark.cost import Point, in_flight, repeats
+from backend.benchmark.cost import Point, in_flight, repeats, tokens_in
 from backend.benchmark.report_machine import Machine
-from backend.sizing import BITS_16, fit, kv_bytes_per_token
+from backend.gpus import GpuFacts
+from backend.sizing import BITS_16, Serving, fit, kv_bytes_per_token
 from backend.speed import Speed, estimate, read_bytes
 
 
@@ -58,33 +59,35 @@ def judge(point: Point, machine: Machine) -> Judgement:
     figures = point["figures"]
     if not figures["completed"]:
         return Judgement()
-    tokens_in = figures["total_input_tokens"] / figures["completed"]
-    tokens_out = figures["total_output_tokens"] / figures["completed"]
-    found = _kv(point, machine, tokens_in + tokens_out)
+    read, written = tokens_in(point), figures["total_output_tokens"] / figures["completed"]
+    found = _kv(point, machine, read + written if read else None)
     facts, shape, serving = machine.facts, machine.shape, machine.serving
     if facts is None or shape is None or serving is None:
         return found
-    at_once = in_flight(point) / serving.data_parallel_size
     bandwidth = facts.bandwidth_gb_s * 1e9 * serving.tensor_parallel_size
     weights = read_bytes(shape, serving.quantization)
-    cache = at_once * (tokens_in + tokens_out / 2) * kv_bytes_per_token(shape, serving)
     tpot = figures["median_tpot_ms"]
     if tpot and not machine.speculates:
         least = weights / bandwidth * 1e3
-        found = replace(
-            found,
-            least_tpot_ms=least,
-            bandwidth=(weights + cache) / bandwidth * 1e3 / tpot,
-            impossible=tpot < least,
-        )
-    native = serving.quantization == "fp8" and "fp8" in facts.tflops
-    peak = facts.tflops["fp8" if native else "fp16"] * 1e12 * serving.gpus
-    compute = 2 * shape.linear_parameters * computed_tokens_s(point) / peak
+        found = replace(found, least_tpot_ms=least, impossible=tpot < least)
+    if read is None:
+        return found  # neither caches nor arithmetic can be told without the prompts
+    if found.least_tpot_ms:
+        at_once = in_flight(point) / serving.data_parallel_size
+        cache = at_once * (read + written / 2) * kv_bytes_per_token(shape, serving)
+        found = replace(found, bandwidth=(weights + cache) / bandwidth * 1e3 / tpot)
+    compute = 2 * shape.linear_parameters * computed_tokens_s(point) / (tflops(serving, facts) * 1e12)
     found = replace(found, compute=compute, impossible=found.impossible or compute > 1)
     if point["kind"] == "concurrency" and fit(shape, serving, facts.memory_gib).fits:
-        sizes = max(1, round(tokens_in)), max(1, round(tokens_out))
+        sizes = max(1, round(read)), max(1, round(written))
         found = replace(found, estimate=estimate(shape, serving, facts, int(point["value"]), *sizes))
     return found
+
+
+def tflops(serving: Serving, facts: GpuFacts) -> float:
+    """Of all its GPUs: in FP8 where the weights are and the card computes in it."""
+    native = serving.quantization == "fp8" and "fp8" in facts.tflops
+    return facts.tflops["fp8" if native else "fp16"] * serving.gpus
 
 
 def computed_tokens_s(point: Point) -> float:
@@ -97,20 +100,25 @@ def computed_tokens_s(point: Point) -> float:
     return statistics.median(rates)
 
 
-def _kv(point: Point, machine: Machine, tokens: float) -> Judgement:
-    running = [part["server"]["max_num_requests_running"] for part in repeats(point) if _tells_running(part)]
-    at_once = max(running) if running else point["figures"]["max_concurrent_requests"]
+def _kv(point: Point, machine: Machine, tokens: float | None) -> Judgement:
+    # Once a second is seldom enough to see the most that ran, unless there was a queue: then it is the server's limit.
+    queued = [part for part in looked_at(point) if part.get("max_num_requests_waiting")]
+    at_once = max(
+        (part["max_num_requests_running"] for part in queued), default=point["figures"]["max_concurrent_requests"]
+    )
     held, reported = machine.kv_tokens, machine.kv_tokens is not None
     if held is None and machine.facts and machine.shape and machine.serving:
         engines = machine.serving.data_parallel_size
         held = fit(machine.shape, machine.serving, machine.facts.memory_gib).kv_tokens * engines
-    return Judgement(kv_tokens=held, kv_reported=reported, kv_needed=at_once * tokens)
+    return Judgement(kv_tokens=held, kv_reported=reported, kv_needed=tokens and at_once * tokens)
 
 
-def _tells_running(part: dict[str, Any]) -> bool:
-    return bool(part["server"]) and "max_num_requests_running" in part["server"]
+def looked_at(point: Point) -> list[dict[str, Any]]:
+    """What the server told of itself while requests ran: a short run may be over before the first look."""
+    return [part["server"] for part in repeats(point) if (part["server"] or {}).get("max_num_requests_running")]
 
 
-def weights_name(quantization: str) -> str:
-    """For a reader: BF16, FP16, FP8, GPTQ 4-bit, …"""
-    return quantization.upper() if quantization in (*BITS_16, "fp8") else f"{quantization.upper()} 4-bit"
+def weights_name(serving: Serving) -> str:
+    """For a reader: BF16, FP16, FP8, GPTQ 4-bit, GPTQ 8-bit, …"""
+    name = serving.quantization.upper()
+    return name if serving.quantization in (*BITS_16, "fp8") else f"{name} {serving.weight_bits}-bit"

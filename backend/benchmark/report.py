@@ -11,12 +11,11 @@ docs/report.md explains the page.
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from backend.benchmark import report_advice, report_article, report_curves, report_limits, report_sections
-from backend.benchmark.cost import CURRENCIES, ApiPrice, api_price, parse_api_price
+from backend.benchmark.cost import CURRENCIES, PRICES, ApiPrice, api_price, is_price, parse_api_price
 from backend.benchmark.figures import parse_goodput
 from backend.benchmark.problems import Problem
 from backend.benchmark.report_blocks import Block, Heading, Page, Paragraph
@@ -26,7 +25,7 @@ from backend.benchmark.report_machine import Machine, machine
 from backend.benchmark.report_markdown import markdown
 from backend.benchmark.report_measured import ARTICLE_MODEL, Measured, is_articles
 from backend.benchmark.report_text import Text, percent, plain, say
-from backend.benchmark.result import check_target, read
+from backend.benchmark.result import check_target, read, write_text
 from backend.planning import WITHIN_ELSEWHERE
 from backend.prices import per_hour
 from backend.prices import price as known_price
@@ -60,7 +59,7 @@ def main(options: argparse.Namespace) -> int:
     made = page(load_results(options))
     texts = [html(made), markdown(made)] if options.markdown else [html(made)]
     for file, text in zip(targets, texts, strict=True):
-        write(file, text)
+        write_text(file, text)
         print(f"written to {file}")
     return 0
 
@@ -97,8 +96,11 @@ def parse_price(text: str) -> float:
         value = float(text)
     except ValueError:
         value = -1
-    if not 0 < value < float("inf"):
-        raise Problem(f"--price {text}: write what an hour of the machine costs as a number above 0.")
+    if not is_price(value):
+        least, most = PRICES
+        raise Problem(
+            f"--price {text}: write what an hour of the machine costs as a number from {least:g} to {most:,}."
+        )
     return value
 
 
@@ -111,9 +113,11 @@ def hour_of(known: Machine, given: float | None, currency: str) -> tuple[float, 
     if hour is None or entry is None:
         also = ", or add it to backend/data/prices.yaml" if known.facts else ""
         raise Problem(
-            f"What an hour of {known.name} costs in {currency} is not known: "
+            f"What an hour of {known.name.en} costs in {currency} is not known: "
             f"give it as --price 1.8 --currency {currency}{also}."
         )
+    if entry.source.startswith("the article"):
+        return hour, say("price_of_the_article")
     return hour, plain(f"{entry.source}, {entry.date}")
 
 
@@ -152,18 +156,3 @@ def _each(heading: str, results: Sequence[Measured], part: Callable[[Measured], 
         if len(results) > 1:
             yield Heading(say("of_result", name=one.name, model=one.model, machine=one.machine.name), 3)
         yield from part(one)
-
-
-def write(file: Path, text: str) -> None:
-    """Beside it, then rename: a reader sees the old file or the whole new one."""
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False
-    ) as f:
-        try:
-            f.write(text)
-            f.close()
-            Path(f.name).chmod(0o644)
-            Path(f.name).replace(file)
-        except BaseException:
-            Path(f.name).unlink(missing_ok=True)
-            raise

@@ -52,9 +52,7 @@ def advice(results: Sequence[Measured], currency: str) -> Iterator[Block]:
         rows = [_asked(scenario)]
         for name in scenario.runs:
             run = measurements().run(name)
-            choice = say(
-                "row_article", gpu=_gpus(run.facts.name, run.serving.gpus), what=weights_name(run.serving.quantization)
-            )
+            choice = say("row_article", gpu=_gpus(run.facts.name, run.serving.gpus), what=weights_name(run.serving))
             rows.append(_row(choice, articles(run, scenario.wish), scenario))
         if best:
             what = _gpus(best[0], best[1].gpus)
@@ -166,7 +164,7 @@ def _reason(scenario: Scenario, best: tuple[str, Option] | None) -> Text:
         profile=one.profile,
         price=f"{rounded(one.per_hour)} {scenario.wish.currency}",
         weights=number(one.fit.weights_gib, 1),
-        kind=weights_name(one.serving.quantization),
+        kind=weights_name(one.serving),
         kv=number(one.fit.kv_tokens * one.serving.data_parallel_size),
         rate=number(speed.output_throughput),
         beside=say("advice_same" if same else "advice_other"),

@@ -64,7 +64,7 @@ def _rows(verdict: Verdict, here: Sequence[Measured], limits: Mapping[str, float
     run, said = verdict.run, verdict.run.points[0]
     price = per_hour(run.gpu, run.serving.gpus, CURRENCY)
     cards = f"{run.serving.gpus} × " if run.serving.gpus > 1 else ""
-    yield Row([plain(f"{cards}{run.facts.name}, {weights_name(run.serving.quantization)}")], "group")
+    yield Row([plain(f"{cards}{run.facts.name}, {weights_name(run.serving)}")], "group")
     times = number((said.tokens_s or 0) / verdict.ceiling_tokens_s, 1)
     yield _row(say("article_said", times=times), said.ttft_ms, said.tokens_s, price, CURRENCY)
     yield _estimated(say("estimated_one"), verdict.alone, price)
@@ -96,7 +96,7 @@ def most_within(run: Run, limits_ms: Mapping[str, float]) -> tuple[int, Speed | 
 
 
 def _measured(one: Measured) -> Iterator[Row]:
-    weights = weights_name(one.machine.serving.quantization) if one.machine.serving else None
+    weights = weights_name(one.machine.serving) if one.machine.serving else None
     guess = one.judge(one.shown).estimate
     if guess:
         yield _row(

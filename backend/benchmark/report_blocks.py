@@ -71,6 +71,10 @@ class Line:
     colour: int
     style: Style = "measured"
 
+    @property
+    def has_marks(self) -> bool:
+        return self.style in ("measured", "open")
+
 
 @dataclass(frozen=True)
 class Chart:

@@ -1,7 +1,8 @@
 """A line chart as inline SVG: axes with round numbers, lines, marks and their labels. Colours are the page's (CSS).
 
 Text is there in both languages, of which the page shows one. An axis whose values span more than a factor of 20 is
-logarithmic, as is the one of users. No library: what is needed are a scale and three kinds of elements.
+logarithmic, as is the one of users. No library: what is needed are a scale and three kinds of elements. Where labels
+stand is found in `report_labels.py`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from dataclasses import dataclass
 from html import escape
 
 from backend.benchmark.report_blocks import Chart, Line
+from backend.benchmark.report_labels import Box, Place, labels
 from backend.benchmark.report_text import LANGUAGES, Text
 
 WIDTH, HEIGHT = 440, 300
 LEFT, RIGHT, TOP, BOTTOM = 54, 18, 26, 46
+FRAME = Box(LEFT, 18, WIDTH, HEIGHT - BOTTOM)  # of labels: below the name of the axis
+LONE = 12  # px to either side, of a line with a single value
 WIDE = 20  # factor between the smallest and the greatest value from which on an axis is logarithmic
 
 
@@ -81,8 +85,17 @@ def svg(chart: Chart) -> str:
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(f"{chart.title.en} · {chart.title.zh}")}">'
     ]
     parts += _axes(x, y, chart)
-    for line in chart.lines:
-        parts += _line(line, x, y)
+    drawn = [_places(line, x, y) for line in chart.lines]
+    for line, places in zip(chart.lines, drawn, strict=True):
+        parts += _line(line, places)
+    marked = [
+        list(zip(places, (mark.label for mark in line.marks), strict=True))
+        for line, places in zip(chart.lines, drawn, strict=True)
+        if line.has_marks
+    ]
+    for label in labels(marked, drawn, FRAME):
+        left, middle = label.middle
+        parts.append(f'<text class="label" x="{left:.1f}" y="{middle + 4:.1f}">{escape(label.text)}</text>')
     return "".join([*parts, "</svg>"])
 
 
@@ -106,14 +119,19 @@ def _words(text: Text, attributes: str) -> Iterator[str]:
         yield f'<text lang="{name}" {attributes}>{escape(text.of(language))}</text>'
 
 
-def _line(line: Line, x: Scale, y: Scale) -> Iterator[str]:
-    places = [(x.at(mark.x), y.at(mark.y), mark.label) for mark in line.marks]
+def _places(line: Line, x: Scale, y: Scale) -> list[Place]:
+    places = [(x.at(mark.x), y.at(mark.y)) for mark in line.marks]
+    if not line.has_marks and len({left for left, _ in places}) == 1:
+        # nothing would be seen of a single value without a mark
+        left, top = places[0]
+        return [(max(LEFT, left - LONE), top), (min(WIDTH - RIGHT, left + LONE), top)]
+    return places
+
+
+def _line(line: Line, places: Sequence[Place]) -> Iterator[str]:
     yield f'<g class="line {line.style} c{line.colour % 6}">'
     if len(places) > 1:
-        yield '<polyline points="' + " ".join(f"{left:.1f},{top:.1f}" for left, top, _ in places) + '"/>'
-    for left, top, label in places if line.style in ("measured", "open") else ():
-        yield f'<circle cx="{left:.1f}" cy="{top:.1f}" r="3.5"/>'
-        if label:
-            # in the upper part below the mark, so that it stays within the frame
-            yield f'<text x="{left:.1f}" y="{top + (16 if top < TOP + 14 else -8):.1f}">{escape(label)}</text>'
+        yield '<polyline points="' + " ".join(f"{left:.1f},{top:.1f}" for left, top in places) + '"/>'
+    if line.has_marks:
+        yield from (f'<circle cx="{left:.1f}" cy="{top:.1f}" r="3.5"/>' for left, top in places)
     yield "</g>"

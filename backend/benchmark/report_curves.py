@@ -89,9 +89,9 @@ def _costs(results: Sequence[tuple[int, Measured]], several: bool) -> list[Line]
         if marks:
             lines.append(Line(_name(one, several, "line_estimate"), marks, number, "estimate"))
         cost = one.cost(one.shown)
-        if one.api and cost:
+        if one.api and cost and (asked := cost.api_turn(one.api)):
             # of a token written, with the reading that this workload has for it
-            height = one.api.turn(cost.tokens_in, cost.tokens_out) / cost.tokens_out * 1e6
+            height = asked / cost.tokens_out * 1e6
             loads = [in_flight(point) for _, points in _groups(one) for point in points]
             ends = [Mark(min(loads), height), Mark(max(loads), height)]
             lines.append(Line(_name(one, several, "line_api"), ends, number, "price"))

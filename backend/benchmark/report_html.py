@@ -6,6 +6,7 @@ Every sentence is there in both languages; two radio buttons and CSS show one, w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -37,8 +38,9 @@ def both(text: Text) -> str:
 
 
 def _escaped(text: str) -> str:
-    """A number and its % stay on one line."""
-    return escape(text).replace(" %", "&nbsp;%")
+    """A number and its % stay on one line, as do the parts of a date."""
+    shown = escape(text).replace(" %", "&nbsp;%")
+    return re.sub(r"\b\d{4}-\d\d-\d\d\b", r'<span class="date">\g<0></span>', shown)
 
 
 def _block(block: Block) -> Iterator[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backend.benchmark.cost import Point, repeats
-from backend.benchmark.judge import Judgement, weights_name
+from backend.benchmark.cost import Point
+from backend.benchmark.judge import Judgement, looked_at, tflops, weights_name
 from backend.benchmark.report_blocks import Block, Paragraph, Row, Table
 from backend.benchmark.report_measured import Measured, load
 from backend.benchmark.report_text import Text, joined, number, percent, plain, say
@@ -18,7 +18,7 @@ def limits(one: Measured) -> Iterator[Block]:
     """What the ceilings are, every load beside them, and what follows."""
     judged = [(point, one.judge(point)) for point in one.points]
     yield from _ceilings(one)
-    gpu = any(found.compute is not None for _, found in judged)
+    gpu = one.machine.serving is not None
     head = [say("load"), say("output_s"), *((_gpu_head()) if gpu else ())]
     head += [say("kv_needed"), say("kv_used"), say("waiting")]
     rows = [Row([load(point), plain(number(point["figures"]["output_throughput"], 1)), *_cells(point, found, gpu)])
@@ -46,7 +46,7 @@ def _cells(point: Point, found: Judgement, gpu: bool) -> list[Text]:
         off = f"{round(100 * guess / figures['output_throughput'] - 100) or 0:+d} %" if guess else "–"
         cells += [number(found.least_tpot_ms, 2), number(figures["median_tpot_ms"], 2)]
         cells += [percent(found.bandwidth), percent(found.compute), number(guess), off]
-    served = [part["server"] for part in repeats(point) if part["server"]]
+    served = looked_at(point)
     fullest = max((one["max_kv_cache_usage"] for one in served if "max_kv_cache_usage" in one), default=None)
     waiting = max(
         (one["max_num_requests_waiting"] for one in served if "max_num_requests_waiting" in one), default=None
@@ -66,16 +66,15 @@ def _ceilings(one: Measured) -> Iterator[Block]:
     elif serving is None:
         yield Paragraph(say("no_ceiling_flags"))
     else:
-        kind = "fp8" if serving.quantization == "fp8" and "fp8" in facts.tflops else "fp16"
         yield Paragraph(
             say(
                 "ceiling",
                 machine=machine.name,
                 bandwidth=number(facts.bandwidth_gb_s * serving.tensor_parallel_size),
                 weights=number(read_bytes(shape, serving.quantization) / 1e9, 2),
-                kind=weights_name(serving.quantization),
+                kind=weights_name(serving),
                 ceiling=number(ceiling_tokens_s(shape, serving, facts)),
-                tflops=number(facts.tflops[kind] * serving.gpus),
+                tflops=number(tflops(serving, facts)),
             )
         )
         yield Paragraph(say("facts_from", source=facts.source, date=facts.date), "note")
@@ -91,11 +90,11 @@ def _ceilings(one: Measured) -> Iterator[Block]:
 
 
 def _verdicts(one: Measured, judged: list[tuple[Point, Judgement]]) -> Iterator[Block]:
-    for point, found in judged:
-        if found.impossible:
-            key = "impossible" if one.machine.flags is not None else "impossible_as_assumed"
-            yield Paragraph(say(key, load=load(point)), "warning")
-    near = [(getattr(found, found.nearest), found.nearest, point) for point, found in judged if found.nearest]
+    near = [
+        (getattr(found, found.nearest), found.nearest, point)
+        for point, found in judged
+        if found.nearest and not found.impossible
+    ]
     if near:
         share, which, point = max(near, key=lambda one: float(one[0]))
         yield Paragraph(say("nearest", load=load(point), share=percent(share), which=say(f"limit_of_{which}")))

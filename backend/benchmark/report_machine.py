@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backend.benchmark.problems import Problem
+from backend.benchmark.report_text import Text, plain, say
 from backend.benchmark.result import Result
 from backend.flags import from_words
 from backend.gpus import GpuFacts, UnknownGpu, find
@@ -26,7 +27,7 @@ from backend.sizing import Serving, serving
 class Machine:
     """`facts`, `shape`, `serving`: None where they are not known."""
 
-    name: str
+    name: Text
     facts: GpuFacts | None
     gpus: int
     """Of it, that the server uses; 0: it runs on a CPU, or nobody knows"""
@@ -56,12 +57,14 @@ def machine(result: Result, gpu: str | None = None, model: str | None = None) ->
         served = serving(flags or {}, known, found)
     used = served.gpus if served else len(cards)
     if found:
-        name = found.name if used < 2 else f"{used} × {found.name}"
+        name = plain(found.name if used < 2 else f"{used} × {found.name}")
     elif cards:
-        name = cards[0].name if len(cards) == 1 else f"{len(cards)} × {cards[0].name}"
+        name = plain(cards[0].name if len(cards) == 1 else f"{len(cards)} × {cards[0].name}")
+    elif on_cpu:
+        cores = str(hardware["cores"])
+        name = say("cpu_of_cores", cpu=result["client"]["cpu"] or hardware["machine"], cores=cores)
     else:
-        cpu = result["client"]["cpu"] or hardware["machine"]
-        name = f"{cpu} (CPU, {hardware['cores']} cores)" if on_cpu else str(result["server"]["url"])
+        name = plain(str(result["server"]["url"]))
     engines = served.data_parallel_size if served else 1
     return Machine(
         name, found, used, on_cpu, known, served, flags, _kv_tokens(result["server"]["cache_config"], engines)

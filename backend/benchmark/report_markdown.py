@@ -35,6 +35,8 @@ def _block(block: Block, language: Language) -> Iterator[str]:
                 cells = [_cell(cell, language) for cell in row.cells]
                 if row.kind == "group":
                     cells = [f"**{cells[0]}**", *("" for _ in block.head[1:])]
+                elif row.kind == "best":
+                    cells = [f"**{cell}**" for cell in cells]
                 yield _line(cells)
 
 

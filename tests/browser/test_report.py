@@ -11,16 +11,18 @@ from playwright.async_api import Browser, expect
 
 from backend.benchmark.__main__ import main
 from tests.browser.page import PATIENCE_MS, Theme
-from tests.unit.benchmark_results import result
+from tests.unit.benchmark_results import VLLM, result
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "resultTypes": ["violations"]}
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a result of an H200."""
+    """The page of a result of an H200, whose command line has a long word."""
+    line = [*VLLM, "--download-dir", "/mnt" + "/models" * 12]
+    measured = result(goodput_ms={"ttft": 500, "tpot": 50}, command_line=line)
     folder = tmp_path_factory.mktemp("report")
-    (folder / "result.json").write_text(json.dumps(result(goodput_ms={"ttft": 500, "tpot": 50})), encoding="utf-8")
+    (folder / "result.json").write_text(json.dumps(measured), encoding="utf-8")
     page = folder / "report.html"
     assert main(["report", str(folder / "result.json"), "--out", str(page), "--price", "30"]) == 0
     return page
@@ -59,6 +61,28 @@ async def test_the_report_is_read_in_a_browser(
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
     found = await Axe().run(page, options=RULES)
     assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found.response["violations"]] == []
+    await context.close()
+
+
+@pytest.mark.parametrize("language", ["en-US", "zh-CN"])
+async def test_on_a_phone_costs_are_in_sight_and_more_columns_are_announced(
+    browser: Browser, report: Path, language: str
+) -> None:
+    context = await browser.new_context(locale=language, viewport={"width": 390, "height": 800})
+    page = await context.new_page()
+    await page.goto(report.as_uri(), timeout=PATIENCE_MS)
+    loads = page.locator(".scroll").first
+    for column in (2, 3):  # a million tokens, a thousand turns
+        cost = await loads.locator("tr.best td").nth(column - 1).bounding_box()
+        assert cost
+        assert cost["x"] + cost["width"] < 370
+    shades = await loads.evaluate("(element) => getComputedStyle(element).backgroundAttachment")
+    assert shades == "local, local, scroll, scroll"
+    # The table of sentences fits, and each card has its value on one line.
+    for wrapping in (page.locator(".scroll:has(.wordy)"), *await page.locator(".cards dd").all()):
+        assert await wrapping.evaluate("(element) => element.scrollWidth <= element.clientWidth")
+    heights = await page.locator(".cards dd").evaluate_all("(all) => all.map((element) => element.clientHeight)")
+    assert max(heights) < 40
     await context.close()
 
 

@@ -42,9 +42,10 @@ def test_break_even_is_where_both_cost_the_same() -> None:
     found = cost(point(4, 180, 320, 20), 1.8)
     assert found is not None
     api = ApiPrice(SEVEN, "CNY", 0.6, 1.5, "here", "today")
-    turns = found.break_even_turns(api)
-    assert turns * api.turn(512, 512) == pytest.approx(1.8)
-    assert turns > found.turns_per_hour  # at these prices the API is cheaper, however busy the T4 is
+    there = found.api_turn(api)
+    assert there == pytest.approx(512 * (0.6 + 1.5) / 1e6)
+    assert there is not None
+    assert there < found.per_turn  # at these prices the API is cheaper, however busy the T4 is
 
 
 def test_limits_are_kept_by_single_requests_not_by_medians() -> None:
@@ -63,6 +64,13 @@ def test_the_best_load_has_most_output_of_those_that_keep_the_limits() -> None:
     assert best([light, good, slow], {"ttft": 900}) is slow
     assert best([light, good, slow], {}) is slow
     assert best([light, good, slow], {"ttft": 1}) is None
+
+
+def test_a_load_whose_requests_failed_is_not_the_best() -> None:
+    healthy, dying = point(1, 50, 50, 5), point(2, 96, 50, 5, count=18, failed=2)
+    assert best([healthy, dying], {}) is healthy
+    assert best([dying], {}) is None
+    assert best([point(2, 96, 50, 5, count=19, failed=1)], {}) is not None
 
 
 def test_only_whole_repeats_count_where_there_is_one() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.benchmark.judge import judge
+from backend.benchmark.judge import judge, weights_name
 from backend.benchmark.problems import Problem
 from backend.benchmark.report_machine import machine
 from backend.gpus import find
@@ -18,7 +19,7 @@ from tests.unit.benchmark_results import H200, MEASURED, SEVEN, VLLM, point, res
 
 def test_the_h200_measurements_are_possible_and_near_what_the_facts_say() -> None:
     of = machine(result())
-    assert (of.name, of.gpus, of.on_cpu) == ("NVIDIA H200", 1, False)
+    assert (of.name.en, of.gpus, of.on_cpu) == ("NVIDIA H200", 1, False)
     judged = [judge(point(*figures), of) for figures in MEASURED]
     assert not any(found.impossible for found in judged)
     alone = judged[0]
@@ -72,7 +73,7 @@ def test_flags_count() -> None:
     least = [judge(point(1, 100, 20, 5), of).least_tpot_ms for of in (bf16, fp8, two)]
     assert least[0] is not None
     assert least[2] == pytest.approx(least[0] / 2)
-    assert two.name == "2 × NVIDIA H200"
+    assert two.name.en == "2 × NVIDIA H200"
     assert fp8.serving is not None
     assert fp8.serving.quantization == "fp8"
     assert machine(result(gpus=[H200, H200])).gpus == 1  # one of the two serves
@@ -104,7 +105,7 @@ def test_flags_that_cannot_be_seen_are_assumed_on_one_gpu_only(line: list[str]) 
 def test_a_cpu_has_no_ceiling_but_the_cache_that_its_server_reports() -> None:
     of = machine(result(gpus=[], cache_config={"num_gpu_blocks": "100", "block_size": "16"}))
     assert of.on_cpu
-    assert "CPU" in of.name
+    assert (of.name.en, of.name.zh) == ("AMD EPYC (CPU, cores: 2)", "AMD EPYC（CPU，2 核）")
     found = judge(point(4, 100, 20, 5, tokens=(200, 300)), of)
     assert (found.bandwidth, found.compute, found.estimate, found.nearest) == (None, None, None, None)
     assert (found.kv_tokens, found.kv_reported, found.kv) == (1600, True, 4 * 500 / 1600)
@@ -120,10 +121,36 @@ def test_the_cpu_build_uses_no_gpu_where_there_is_one() -> None:
     assert not machine(build).on_cpu
 
 
-def test_the_server_knows_best_how_many_ran() -> None:
+@pytest.mark.parametrize(
+    ("running", "waiting", "needed"),
+    [
+        (4, 60, 800),
+        (4, 0, 12800),  # the look at it, once a second, came when most had their answers
+        (0, 0, 12800),  # it came before or after all of them
+    ],
+)
+def test_the_server_knows_how_many_ran_where_it_had_a_queue(running: int, waiting: int, needed: int) -> None:
     of = machine(result(cache_config={"num_gpu_blocks": "100", "block_size": "16"}))
-    found = judge(point(64, 100, 20, 5, tokens=(100, 100), server={"max_num_requests_running": 4}), of)
-    assert found.kv_needed == 800
+    server: dict[str, float] = {"max_num_requests_running": running, "max_num_requests_waiting": waiting}
+    assert judge(point(64, 100, 20, 5, tokens=(100, 100), server=server), of).kv_needed == needed
+
+
+def test_without_the_lengths_of_prompts_only_the_least_time_of_a_token_is_judged() -> None:
+    of = machine(result())
+    found = judge(point(4, 100, 20, 5, tokens=(0, 100)), of)
+    assert (found.bandwidth, found.compute, found.kv, found.estimate) == (None, None, None, None)
+    assert found.least_tpot_ms is not None
+    assert judge(point(4, 100, 20, 1, tokens=(0, 100)), of).impossible
+
+
+@pytest.mark.parametrize(
+    ("quantization", "bits", "name"),
+    [("bf16", 16, "BF16"), ("fp8", 8, "FP8"), ("gptq", 4, "GPTQ 4-bit"), ("gptq", 8, "GPTQ 8-bit")],
+)
+def test_weights_are_named_with_the_bits_that_they_have(quantization: str, bits: int, name: str) -> None:
+    of = machine(result()).serving
+    assert of is not None
+    assert weights_name(replace(of, quantization=quantization, weight_bits=bits)) == name
 
 
 @pytest.mark.parametrize("card", [{"name": "NVIDIA Unheard 1"}, {"memory_gib": 20.0}, {"mig": True}])
