@@ -5,6 +5,7 @@ The openai client makes objects of classes out of each token, which costs many t
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
@@ -25,7 +26,7 @@ async def chunks_of(received: AsyncIterator[bytes]) -> AsyncGenerator[list[Chunk
     """
     rest = b""
     async for data in received:
-        *lines, rest = (rest + data).split(b"\n")
+        *lines, rest = (rest + data).removeprefix(codecs.BOM_UTF8).split(b"\n")
         events = [line[5:].strip() for line in lines if line.startswith(b"data:")]
         chunks: list[Chunk] = []
         failure: Exception | None = None

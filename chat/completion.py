@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from chat.chunks import Chunk, chunks_of
 from chat.conversation import Messages, printable
-from chat.errors import AnswerTooLong, BackendBroke, BackendSilent
+from chat.errors import AnswerTooLong, BackendBroke, BackendSilent, EndedEarly
 from chat.json_output import ResponseFormat
 from chat.model_server import Model, ModelServer
 from chat.pace import PACE
 from chat.patience import answering
+from chat.replies import MOST_TOKENS
 from chat.sampling import Sampling
 from chat.server_metrics import ServerMetrics
+from chat.stream import Stream
 
 logger = logging.getLogger(__name__)
 
 SHORTEST_MEASURED_MS = 50
 AFTER_THE_END_S = 5.0  # for the figures of an answer that has ended
-MOST_TOKENS = 10**9
+# The model's own end, and the limit of tokens. After others, such as "abort" and "content_filter", more was to come.
+ENDS = ("stop", "tool_calls", "function_call", "length")
+LONGEST_REASON = 40  # of what the log tells of another
 
 # The body of `POST /v1/chat/completions`, without what makes it a stream.
 Request = dict[str, Any]
@@ -123,17 +129,17 @@ class Completion:
         """Ask, and yield the text piece by piece. Closing the iterator aborts the request in vLLM.
 
         Raises `TurnError`s: `AnswerTooLong` after its time, `BackendSilent` where what comes has no text in it for too
-        long, as comments have none, `BackendBroke` also where the stream ends without a finish reason. After one, an
-        answer is whole, whatever else comes.
+        long, as comments have none, `BackendBroke` also where the stream ends without a finish reason, `EndedEarly`
+        for one that is no end of the model's. After any other, an answer is whole, whatever else comes.
         """
         started = heard = time.monotonic()
         ends_at = math.inf
         body = request | {"n": 1, "stream": True, "stream_options": {"include_usage": True}}
-        async with answering(server, body) as stream:
+        async with _begun(server, body) as stream:
             async for chunks in chunks_of(stream.received):
                 now = time.monotonic()
                 if now > ends_at:
-                    return
+                    break
                 finished = self.finish_reason
                 pieces = self._read(chunks)
                 if pieces or self.finish_reason != finished:  # the last token, which ends the answer, is without text
@@ -151,13 +157,15 @@ class Completion:
                 if self.finish_reason is not None:
                     continue
                 if now - started > server.answer_timeout_s:
-                    raise AnswerTooLong(minutes=max(1, round(server.answer_timeout_s / 60)))
+                    raise _too_long(server)
                 if now - heard > (stream.between_tokens_s if self.ttft_ms else stream.first_token_s):
                     raise BackendSilent("what comes has no text in it")
                 if self.ttft_ms and PACE.between_reads_s:
                     await stream.rest(PACE.between_reads_s)
             if self.finish_reason is None:
                 raise BackendBroke(f"{stream.reply.content_type} ended without a finish reason")
+            if self.finish_reason not in ENDS:
+                raise EndedEarly(f"{self.finish_reason[:LONGEST_REASON]!r} as the finish reason")
 
     def _read(self, chunks: list[Chunk]) -> list[Delta]:
         """The text in what has come, reasoning and answer each in one piece; notes the rest.
@@ -174,7 +182,7 @@ class Completion:
                     if finish_reason := choice.get("finish_reason"):
                         self.finish_reason = _as_text(finish_reason)
                     delta = choice.get("delta") or {}
-                    reasoning += delta.get("reasoning") or ""
+                    reasoning += delta.get("reasoning") or delta.get("reasoning_content") or ""
                     answer += delta.get("content") or ""
         except (AttributeError, KeyError, TypeError) as error:
             self._malformed = BackendBroke(f"a chunk of another shape: {error!r}")
@@ -193,6 +201,22 @@ class Completion:
             return
         self.prompt_tokens, self.completion_tokens = counts
         self.metrics = ServerMetrics.told(metrics)
+
+
+@asynccontextmanager
+async def _begun(server: ModelServer, body: Request) -> AsyncIterator[Stream]:
+    """As `answering`, whose way to the stream may take no longer than a whole answer may."""
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(server.answer_timeout_s):
+                stream = await stack.enter_async_context(answering(server, body))
+        except TimeoutError:
+            raise _too_long(server) from None
+        yield stream
+
+
+def _too_long(server: ModelServer) -> AnswerTooLong:
+    return AnswerTooLong(minutes=max(1, round(server.answer_timeout_s / 60)))
 
 
 def _as_text(value: object) -> str:

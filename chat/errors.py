@@ -22,6 +22,7 @@
             ├── BackendBusy        its queue is full
             ├── BackendSilent      it accepted the question and says nothing
             ├── BackendBroke       the answer broke off
+            ├── EndedEarly         it ended the answer for a reason that is no end of the model's
             ├── BackendRefusedKey  the API key is wrong
             ├── ModelUnknown       it does not serve the model this page is set to use
             ├── ModelGone          it does not serve the model that was chosen any more
@@ -131,6 +132,10 @@ class BackendSilent(BackendError):
 
 class BackendBroke(BackendError):
     text = "error_backend_broke"
+
+
+class EndedEarly(BackendError):
+    text = "error_ended_early"
 
 
 class BackendRefusedKey(BackendError):

@@ -1,10 +1,11 @@
-"""From an exception of an HTTP or the openai client to the `TurnError` that says what it means."""
+"""From an exception of the HTTP client to the `TurnError` that says what it means."""
 
 from __future__ import annotations
 
+import socket
+
 import aiohttp
-import httpx2
-import openai
+from yarl import URL
 
 from chat.errors import (
     BackendAbsent,
@@ -18,42 +19,34 @@ from chat.errors import (
     TurnError,
 )
 
-# What the clients raise on purpose, and what a malformed stream makes them raise by accident
-# (ValueError: JSON and UTF-8 decoding).
-CLIENT_ERRORS = (openai.APIError, httpx2.HTTPError, aiohttp.ClientError, ValueError)
-_NOT_CONNECTED = (
-    httpx2.ConnectError,
-    httpx2.ConnectTimeout,
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-)
-_TIMED_OUT = (httpx2.TimeoutException, openai.APITimeoutError, aiohttp.ServerTimeoutError)
+
+class BadStatus(aiohttp.ClientError):
+    """A status of 400 or more, and what the server says of it; aiohttp's own stands for malformed HTTP, too."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(f"{status}: {why}")
+        self.status = status
+
+
+# What the client raises on purpose, and what a malformed stream makes it raise by accident
+# (ValueError: JSON and UTF-8 decoding). TimeoutError: the reply as a whole took too long.
+CLIENT_ERRORS = (aiohttp.ClientError, TimeoutError, ValueError)
+_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def classify(error: Exception) -> TurnError:
     """The `TurnError` for one of `CLIENT_ERRORS`. Whether "absent" means more, only a look can tell."""
-    cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
-    detail = repr(cause)
-    if _was_reset(cause):
-        return BackendBroke(detail)
-    if isinstance(cause, _NOT_CONNECTED):
-        return BackendAbsent(detail)
-    if isinstance(cause, _TIMED_OUT):
-        return BackendSilent(detail)
-    if isinstance(cause, openai.APIStatusError):
-        return _from_status(cause.status_code, detail)
-    if isinstance(cause, httpx2.HTTPStatusError):
-        return _from_status(cause.response.status_code, detail)
-    if isinstance(cause, aiohttp.ClientResponseError):
-        return _from_status(cause.status, f"{cause.status}: {cause.message}")  # its repr has the request's headers
-    # An error event inside a stream that began with 200, a dropped connection, a malformed event.
-    return BackendBroke(detail)
-
-
-def _was_reset(error: BaseException | None) -> bool:
-    """Whether a connection was made, and then reset; httpx calls that a connection that could not be made."""
-    cause = error.__cause__ if isinstance(error, httpx2.HTTPError) else error
-    return isinstance(cause, aiohttp.ClientOSError) and not isinstance(cause, aiohttp.ClientConnectorError)
+    if isinstance(error, BadStatus):
+        return _from_status(error.status, str(error))
+    if isinstance(error, _NOT_CONNECTED):
+        return BackendAbsent(repr(error))
+    if isinstance(error, TimeoutError):
+        return BackendSilent(repr(error))
+    if isinstance(error, aiohttp.ClientResponseError):  # malformed HTTP; its repr has the request's headers
+        return BackendBroke(f"{type(error).__name__}({error.message})")
+    # A dropped connection, a malformed event.
+    return BackendBroke(repr(error))
 
 
 def _from_status(status: int, detail: str) -> TurnError:
@@ -66,3 +59,22 @@ def _from_status(status: int, detail: str) -> TurnError:
     if status >= 500:
         return BackendFailing(detail)
     return RequestRefused(detail)
+
+
+def is_starting(server: URL) -> bool:
+    """Whether the server's port is taken though nothing accepts connections on it yet.
+
+    vLLM binds its port first and listens once the model is loaded. On this machine a second bind
+    tells; elsewhere a name that resolves stands for a container that runs.
+    """
+    host, port = server.host or "", server.port or 80
+    try:
+        if host not in LOOPBACK:
+            return bool(socket.getaddrinfo(host, port))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+    except socket.gaierror:
+        return False
+    except OSError:
+        return True
+    return False

@@ -10,10 +10,11 @@ import asyncio
 import logging
 import re
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import httpx2
+from chat.failures import CLIENT_ERRORS, BadStatus
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ FRESH_S = 1.0
 PATIENCE_S = 2.0
 LONGEST_MS = 1e9  # eleven days; JSON can also hold infinity, and whole numbers that no float can
 # `vllm:num_requests_waiting{engine="0",model_name="m"} 3.0`, one line for each engine; not `…_by_reason{…}`.
-WAITING = re.compile(r"^vllm:num_requests_waiting(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
+WAITING = re.compile(r"^vllm:num_requests_waiting(?:\{[^}\n]*\})? (\S+)$", re.MULTILINE)
 
 # How many wait in the server's queue; None: it has no such figure; "silent": it did not answer at all.
 Queue = int | Literal["silent"] | None
@@ -80,10 +81,13 @@ class Seen:
 
 
 class QueueWatch:
-    """The length of the server's queue, asked at most once a second, however many answers wait for it."""
+    """The length of the server's queue, asked at most once a second, however many answers wait for it.
 
-    def __init__(self, client: httpx2.AsyncClient) -> None:
-        self._client = client
+    `metrics` gets `/metrics` of it, or raises one of `CLIENT_ERRORS`.
+    """
+
+    def __init__(self, metrics: Callable[[], Awaitable[bytes]]) -> None:
+        self._metrics = metrics
         self._asking: asyncio.Task[None] | None = None
         self._seen = Seen(None, -FRESH_S)
 
@@ -99,9 +103,11 @@ class QueueWatch:
         asked_at = time.monotonic()
         queue: Queue = "silent"
         try:
-            reply = await self._client.get("/metrics", timeout=PATIENCE_S)
-            queue = waiting_in(reply.text) if reply.is_success else None
-        except httpx2.HTTPError as error:
+            async with asyncio.timeout(PATIENCE_S):
+                queue = waiting_in((await self._metrics()).decode(errors="replace"))
+        except (BadStatus, ValueError):  # ValueError: more than it can have to tell
+            queue = None
+        except CLIENT_ERRORS as error:
             logger.info("/metrics: %s", type(error).__name__)
         finally:
             self._seen, self._asking = Seen(queue, asked_at), None

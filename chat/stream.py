@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import aiohttp
@@ -21,6 +22,23 @@ class Stream:
     def received(self) -> AsyncIterator[bytes]:
         """Its bytes, as they come."""
         return self.reply.content.iter_any()
+
+    @contextmanager
+    def ending_with_its_connection(self) -> Iterator[None]:
+        """Around reading it: aiohttp closes a connection with malformed HTTP, and whoever reads waits for ever."""
+        protocol = self.reply.connection.protocol if self.reply.connection else None
+        closed = protocol.closed if protocol is not None else None
+
+        def end(_closed: object) -> None:
+            self.reply.content.feed_eof()
+
+        if closed is not None:
+            closed.add_done_callback(end)
+        try:
+            yield
+        finally:
+            if closed is not None:
+                closed.remove_done_callback(end)
 
     def begun(self) -> None:
         """The first token has come. Before it, the question may have stood in a queue, and a long prompt is read."""

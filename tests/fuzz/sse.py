@@ -118,6 +118,8 @@ SEEDS = [
 _HEL = _stream(_choice(content="Hel"))
 FOUND = [
     _HEL + b"data: " + b"[" * 5000 + b"\n\n",
+    b"\x00\xef\xbb\xbf" + _HEL[1:],
+    _stream(_choice(reasoning_content="Hm"), _choice("abort", content="Hel"), END),
     _HEL + b'data: {"choices": [5]}\n\n',
     _HEL + b'data: {"choices": [{"finish_reason": {"a": 1}}]}\n\n',
     *(

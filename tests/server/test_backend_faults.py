@@ -56,12 +56,21 @@ async def test_fault_04_it_dies_mid_stream(fake: FakeVllm, fake_app_url: str) ->
     await explained(fake, fake_app_url, Script(["Hel"], die=True), "error_backend_broke", "Hel")
 
 
-async def test_fault_04_what_had_arrived_can_be_continued(fake: FakeVllm, fake_app_url: str) -> None:
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        (Script(["Hel"], die=True), "error_backend_broke"),
+        (Script(["Hel"], finish_reason="abort"), "error_ended_early"),
+    ],
+)
+async def test_fault_04_what_had_arrived_can_be_continued(
+    fake: FakeVllm, fake_app_url: str, script: Script, error: str
+) -> None:
     """The answer that broke off can be continued where it ended."""
     async with ChatClient(fake_app_url) as chat:
-        fake.script = Script(["Hel"], die=True)
+        fake.script = script
         broken = await chat.ask("Q")
-        assert (broken.text, broken.errors) == ("Hel", [text("en-US", "error_backend_broke")])
+        assert (broken.text, broken.errors) == ("Hel", [text("en-US", error)])
         fake.script = Script(["lo"])
         whole = await chat.act("answer_continue", broken.answer_id)
         assert (whole.text, whole.errors, whole.status) == ("Hello", [], [])

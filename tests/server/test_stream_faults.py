@@ -49,6 +49,23 @@ async def test_fault_15_a_stream_without_done_that_says_how_it_ended(fake: FakeV
     await answered(fake, fake_app_url, Script(raw=[HEL + piece({"content": "lo"}, "stop")]), "Hello")
 
 
+@pytest.mark.parametrize("reason", ["abort", "error", "repetition", "content_filter", "of another server"])
+async def test_fault_15_a_reason_that_is_no_end(fake: FakeVllm, fake_app_url: str, reason: str) -> None:
+    """An answer that the server gave up is not shown as a whole one: the page says so; what had arrived stays."""
+    await explained(fake, fake_app_url, Script(["Hel"], finish_reason=reason), "error_ended_early", "Hel")
+
+
+async def test_fault_16_a_byte_order_mark_and_reasoning_by_its_other_name(fake: FakeVllm, fake_app_url: str) -> None:
+    """As servers other than vLLM send them: nothing of the answer is lost, and the reasoning is shown."""
+    raw = [b"\xef", b"\xbb\xbf" + piece({"reasoning_content": "Hm."}), HEL, piece({"content": "lo"}, "stop")]
+    fake.script = Script(raw=raw)
+    async with ChatClient(fake_app_url) as chat:
+        reply = await chat.ask("Hello?")
+        assert (reply.text, reply.errors) == ("Hello", [])
+        assert reply.thought is not None
+        assert reply.thought["text"] == "Hm."
+
+
 async def test_fault_16_empty_choices_and_null_deltas(fake: FakeVllm, fake_app_url: str) -> None:
     """Events without choices, without a delta or with a null in it are passed over; the answer is whole."""
     odd = [event(choices=[]), event(choices=None), event(), piece(None), piece({}), piece({"content": None})]

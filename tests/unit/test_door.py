@@ -90,6 +90,6 @@ async def test_a_question_that_has_been_sent_has_left(monkeypatch: pytest.Monkey
     await asyncio.wait_for(narrow.enter(), 10)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    await model_server._answers.close()
+    await model_server._session.close()
     listening.close()
     await asyncio.sleep(0.1)

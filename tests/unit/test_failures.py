@@ -18,7 +18,7 @@ from chat.errors import (
     RequestRefused,
     TurnError,
 )
-from chat.failures import classify
+from chat.failures import BadStatus, classify
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,19 @@ from chat.failures import classify
         (503, BackendBusy),
     ],
 )
-def test_a_status_says_what_is_wrong_and_the_log_has_no_key(status: int, kind: type[TurnError]) -> None:
-    url, headers = URL("http://vllm/v1/chat/completions"), CIMultiDict(Authorization="Bearer secret")
-    request = aiohttp.RequestInfo(url, "POST", CIMultiDictProxy(headers), url)
-    error = classify(aiohttp.ClientResponseError(request, (), status=status, message="too long"))
+def test_a_status_says_what_is_wrong(status: int, kind: type[TurnError]) -> None:
+    error = classify(BadStatus(status, "too long"))
     assert type(error) is kind
     assert str(error) == f"{status}: too long"
+
+
+def test_malformed_http_is_no_refusal_and_the_log_has_no_key() -> None:
+    """aiohttp calls it a response with status 400."""
+    url, headers = URL("http://vllm/v1/chat/completions"), CIMultiDict(Authorization="Bearer secret")
+    request = aiohttp.RequestInfo(url, "POST", CIMultiDictProxy(headers), url)
+    error = classify(aiohttp.ClientResponseError(request, (), status=400, message="bad chunk"))
+    assert type(error) is BackendBroke
+    assert str(error) == "ClientResponseError(bad chunk)"
 
 
 @pytest.mark.parametrize(
@@ -45,6 +52,7 @@ def test_a_status_says_what_is_wrong_and_the_log_has_no_key(status: int, kind: t
     [
         (aiohttp.ConnectionTimeoutError(), BackendAbsent),
         (aiohttp.SocketTimeoutError(), BackendSilent),
+        (TimeoutError(), BackendSilent),
         (aiohttp.ServerDisconnectedError(), BackendBroke),
         (aiohttp.ClientPayloadError(), BackendBroke),
     ],

@@ -39,9 +39,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ModelServer]:
     monkeypatch.setenv("PAGODA_BACKEND_URL", f"http://127.0.0.1:{port}/v1")
     server = ModelServer(Settings())
     yield server
-    await server._answers.close()
-    await server._vllm.aclose()
-    await server.openai.close()
+    await server._session.close()
     listening.close()
     await asyncio.sleep(0.1)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-import httpx2
+import aiohttp
 import pytest
 
+from chat.failures import BadStatus
 from chat.server_metrics import Queue, QueueWatch, ServerMetrics, waiting_in
 
 TOLD = {
@@ -58,43 +59,43 @@ def test_the_queue_in_prometheus_text(text: str, waiting: int | None) -> None:
     assert waiting_in(text) == waiting
 
 
-async def queue_of(handler: object) -> Queue:
-    async with httpx2.AsyncClient(transport=httpx2.MockTransport(handler), base_url="http://vllm") as client:  # type: ignore[arg-type]
-        return (await QueueWatch(client).look(patience_s=30)).queue
-
-
 async def test_no_metrics_is_not_no_answer() -> None:
-    def absent(request: httpx2.Request) -> httpx2.Response:
-        raise httpx2.ConnectError("refused", request=request)
+    async def queue_of(told: str | Exception) -> Queue:
+        async def metrics() -> bytes:
+            if isinstance(told, Exception):
+                raise told
+            return told.encode()
 
-    assert await queue_of(lambda _: httpx2.Response(404)) is None
-    assert await queue_of(lambda _: httpx2.Response(200, text=PROMETHEUS)) == 5
-    assert await queue_of(absent) == "silent"
+        return (await QueueWatch(metrics).look(patience_s=30)).queue
+
+    assert await queue_of(PROMETHEUS) == 5
+    assert await queue_of(BadStatus(404, "")) is None
+    assert await queue_of(ValueError("too long")) is None
+    assert await queue_of(aiohttp.ServerDisconnectedError()) == "silent"
 
 
 async def test_however_many_wait_the_server_is_asked_once() -> None:
-    asked: list[httpx2.Request] = []
+    asked = 0
 
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        asked.append(request)
-        return httpx2.Response(200, text=PROMETHEUS)
+    async def metrics() -> bytes:
+        nonlocal asked
+        asked += 1
+        return PROMETHEUS.encode()
 
-    async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer), base_url="http://vllm") as client:
-        watch = QueueWatch(client)
-        seen = await asyncio.gather(*(watch.look(patience_s=30) for _ in range(200)))
+    watch = QueueWatch(metrics)
+    seen = await asyncio.gather(*(watch.look(patience_s=30) for _ in range(200)))
     assert [one.queue for one in seen] == [5] * 200
-    assert [request.url.path for request in asked] == ["/metrics"]
+    assert asked == 1
 
 
 async def test_a_server_that_takes_its_time_is_not_waited_for() -> None:
     gate = asyncio.Event()
 
-    async def slow(_request: httpx2.Request) -> httpx2.Response:
+    async def metrics() -> bytes:
         await gate.wait()
-        return httpx2.Response(200, text=PROMETHEUS)
+        return PROMETHEUS.encode()
 
-    async with httpx2.AsyncClient(transport=httpx2.MockTransport(slow), base_url="http://vllm") as client:
-        watch = QueueWatch(client)
-        assert (await watch.look(patience_s=0.01)).queue is None
-        gate.set()
-        assert (await watch.look(patience_s=30)).queue == 5
+    watch = QueueWatch(metrics)
+    assert (await watch.look(patience_s=0.01)).queue is None
+    gate.set()
+    assert (await watch.look(patience_s=30)).queue == 5
