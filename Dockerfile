@@ -4,7 +4,8 @@ FROM python:3.11.14-slim-bookworm
 
 WORKDIR /app
 # First the packages alone: an image layer that changes only when the lock does. Every file is checked by its hash.
-# One package (cuid) comes as source only: the image's own setuptools build it, not some downloaded without a hash.
+# Three packages (cuid, literalai, syncer) come as source only: the image's own setuptools build them, not some that are
+# downloaded without a hash.
 COPY requirements.lock .
 RUN pip install --no-cache-dir --no-build-isolation --require-hashes -r requirements.lock
 

@@ -97,4 +97,4 @@ async def test_stopping_takes_seconds_even_with_a_page_open(stack: Stack) -> Non
         start = time.monotonic()
         done = await asyncio.to_thread(stack.compose, "stop", "--timeout", "30", timeout_s=60)
         assert done.returncode == 0, done.stderr
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 20  # vLLM's own end takes seconds of a busy processor; a hang takes 30
