@@ -24,9 +24,11 @@ async def chunks_of(received: AsyncIterator[bytes]) -> AsyncGenerator[list[Chunk
     Raises `BackendBroke` where the server itself says that it failed, ValueError for what is no JSON. Neither says what
     it was: it may be someone's answer.
     """
-    rest = b""
+    rest, begun = b"", False
     async for data in received:
-        *lines, rest = (rest + data).removeprefix(codecs.BOM_UTF8).split(b"\n")
+        *lines, rest = (rest + data).split(b"\n")
+        if lines and not begun:
+            lines[0], begun = lines[0].removeprefix(codecs.BOM_UTF8), True
         events = [line[5:].strip() for line in lines if line.startswith(b"data:")]
         chunks: list[Chunk] = []
         failure: Exception | None = None

@@ -137,6 +137,9 @@ FOUND = [
     b"\x40"
     + b"".join(b'data: {"choices":[{"delta":{"content":"%b"}}]}\n\n' % half for half in (rb"\ud83d", rb"\ude00")),
 ]
+FOUND.append(
+    bytes([len(_HEL) - 2]) + _HEL[1:] + b"\xef\xbb\xbf" + _HEL[1:]
+)  # what only begins a piece begins no stream
 WORDS = [
     *rb"""
         data: [DONE] "choices": "delta": "content": "reasoning": "finish_reason": "usage": "metrics": "prompt_tokens":

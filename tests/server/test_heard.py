@@ -27,20 +27,13 @@ EVENTS = (
 
 
 @pytest.fixture(scope="module")
-def fake() -> Iterator[FakeVllm]:
-    with FakeVllm() as server:
-        server.script = Script(["Hello"])
-        yield server
-
-
-@pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("heard") / "app.log"
 
 
 @pytest.fixture(scope="module")
 def url(fake: FakeVllm, log: Path) -> Iterator[str]:
-    port = free_port()
+    fake.script, port = Script(["Hello"]), free_port()
     with app_service(port, fake.url, log, PAGODA_ANSWERS_PER_USER="2"):
         yield f"http://127.0.0.1:{port}"
 

@@ -230,15 +230,6 @@ def place(schema: object, path: str) -> tuple[int, int]:
     return number, lines[number - 1].index('"') + 1
 
 
-def test_what_a_text_repeats_is_named_in_short() -> None:
-    """A key twice, however long and whatever is in it: the sentence stays on one line."""
-    key = "k\x7f" * 5_000
-    _, problems = check_schema(f'{{"{key}": 1, "{key}": 2}}')
-    assert [(problem.key, problem.values["name"]) for problem in problems] == [
-        ("schema_duplicate_key", "k\N{REPLACEMENT CHARACTER}" * 29 + "k…")
-    ]
-
-
 def assert_told(written: str, problems: list[Problem]) -> None:
     """Each problem stands within the text, and has a sentence with exactly its values in both languages."""
     assert len(problems) <= MOST_PROBLEMS

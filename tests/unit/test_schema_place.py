@@ -1,4 +1,4 @@
-"""Properties whose names are numbers, in the check of a schema and in the comparison of an answer."""
+"""Names that are odd: properties called like numbers, when checked and compared, and a long one in a sentence."""
 
 from __future__ import annotations
 
@@ -27,3 +27,12 @@ def test_of_names_that_are_the_same_number_one_is_told_that_has_the_place() -> N
     violation = compare({"1": "text", "+1": [1], "01": {"b": 1}}, schema)[1]
     assert violation is not None
     assert violation.path == "/01/b"
+
+
+def test_what_a_text_repeats_is_named_in_short() -> None:
+    """A key twice, however long and whatever is in it: the sentence stays on one line."""
+    key = "k\x7f" * 5_000
+    _, problems = check_schema(f'{{"{key}": 1, "{key}": 2}}')
+    assert [(problem.key, problem.values["name"]) for problem in problems] == [
+        ("schema_duplicate_key", "k\N{REPLACEMENT CHARACTER}" * 29 + "k…")
+    ]
