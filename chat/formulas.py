@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 
 LONGEST_IN_LINE, LONGEST_BLOCK = 400, 4000
-DEEPEST = 25
+DEEPEST = 10  # on a phone, there is room for text beside as many
 _PLAIN = re.compile(r"[^\\$`\n]+")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _TICKS = re.compile(r"`+")
